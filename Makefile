@@ -1,0 +1,51 @@
+# A bare `make` prints what there is.
+SHELL := /bin/bash
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format clean-install-test template build clean
+
+help: ## what this project can do
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
+
+$(BIN)/python:
+	@echo "Making an environment in $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing what the demo needs (a minute or so, once) ..."
+	@$(PIP) install -c constraints.txt -e '.[demo]' && touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing what the tests need (a minute or so, once) ..."
+	@$(PIP) install -c constraints.txt -e '.[dev]' && touch $@ $(VENV)/.demo
+
+demo: $(VENV)/.demo ## real work through queues, a worker and a Lambda function, on this machine alone
+	@$(BIN)/python -m examples.demo
+
+test: check ## everything CI runs: check, then all tests but the slow suites
+	@$(BIN)/pytest -n auto
+
+check: $(VENV)/.dev ## format, lint, types, import rules: seconds
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/basedpyright
+	@$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## put the code into the project's format
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+template: $(VENV)/.dev ## write template.yaml anew from examples/shop
+	@$(BIN)/cloudq infra template -A examples.shop.tasks -o template.yaml
+
+clean-install-test: $(VENV)/.dev ## the wheel, alone in an empty environment, runs tasks
+	@$(BIN)/pytest -q tests/packaging -m wheel
+
+build: $(VENV)/.dev ## the wheel and the sdist, in dist/
+	@$(BIN)/python -m build --outdir dist .
+
+clean: ## remove what was built and installed
+	rm -rf $(VENV) dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache demo-output

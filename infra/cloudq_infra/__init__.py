@@ -1,0 +1,1 @@
+"""SAM from the registry."""
