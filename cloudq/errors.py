@@ -1,32 +1,32 @@
 """Every exception that cloudq raises, and the signals that a task steers its message with.
 
-    CloudqError
-    ├── ConfigurationError (ValueError)      a setting, a URL or an option is wrong
-    ├── SerializationError
-    │   ├── EncodeError                      a value can't travel as JSON
-    │   └── DecodeError                      a body can't be read
-    │       └── UnknownVersionError          a body of a wire format newer than this reader
-    ├── ArgumentError (TypeError)            an argument doesn't fit the task's signature
-    ├── BrokerError                          raised by ``cloudq.brokers`` only
-    │   ├── BrokerUnavailableError           transient: the call may be made again
-    │   ├── QueueNotFoundError
-    │   ├── MessageTooLargeError
-    │   ├── NotAcceptedError                 the broker refused a message, or its answer was lost
-    │   └── UnsupportedError                 the broker can't do it; known from its ``Limits``
-    ├── BackendError                         raised by ``cloudq.backends`` only
-    │   └── BackendUnavailableError          transient
-    ├── TaskError
-    │   ├── UnknownTaskError
-    │   └── TimeLimitError (TimeoutError)
-    └── ResultError
-        ├── ResultTimeoutError (TimeoutError)
-        └── TaskFailedError
+CloudqError
+├── ConfigurationError (ValueError)      a setting, a URL or an option is wrong
+├── SerializationError
+│   ├── EncodeError                      a value can't travel as JSON
+│   └── DecodeError                      a body can't be read
+│       └── UnknownVersionError          a body of a wire format newer than this reader
+├── ArgumentError (TypeError)            an argument doesn't fit the task's signature
+├── BrokerError                          raised by ``cloudq.brokers`` only
+│   ├── BrokerUnavailableError           transient: the call may be made again
+│   ├── QueueNotFoundError
+│   ├── MessageTooLargeError
+│   ├── NotAcceptedError                 the broker refused a message, or its answer was lost
+│   └── UnsupportedError                 the broker can't do it; known from its ``Limits``
+├── BackendError                         raised by ``cloudq.backends`` only
+│   └── BackendUnavailableError          transient
+├── TaskError
+│   ├── UnknownTaskError
+│   └── TimeLimitError (TimeoutError)
+└── ResultError
+    ├── ResultTimeoutError (TimeoutError)
+    └── TaskFailedError
 
-    SoftTimeLimit (Exception)                raised inside a task; catch it to clean up
-    TaskSignal (Exception)                   no errors: a task raises them to steer
-    ├── Retry(countdown)
-    ├── Reject(requeue)
-    └── Ignore
+SoftTimeLimit (Exception)                raised inside a task; catch it to clean up
+TaskSignal (Exception)                   no errors: a task raises them to steer
+├── Retry(countdown)
+├── Reject(requeue)
+└── Ignore
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ class ResultError(CloudqError):
         id: The message's id.
     """
 
-    def __init__(self, message: str, *, id: str) -> None:  # noqa: A002 - the word users know
+    def __init__(self, message: str, *, id: str) -> None:
         super().__init__(message)
         self.id = id
 
@@ -193,7 +193,7 @@ class TaskFailedError(ResultError):
         traceback: Its traceback, as text; empty where there is none.
     """
 
-    def __init__(self, message: str, *, id: str, error: str, traceback: str = "") -> None:  # noqa: A002
+    def __init__(self, message: str, *, id: str, error: str, traceback: str = "") -> None:
         super().__init__(message, id=id)
         self.error = error
         self.traceback = traceback

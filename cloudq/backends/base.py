@@ -1,0 +1,68 @@
+"""The seam between cloudq and what keeps its state: a small, conditional, expiring key-value store.
+
+A backend passes `cloudq.testing.BackendContract`; the sentences here are that suite's tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+__all__ = ["Backend"]
+
+
+class Backend(Protocol):
+    """Keys to bytes. Thread-safe, shared by every process that names the same URL (but `memory://`).
+
+    Every method raises `BackendUnavailableError` when the store can't be reached; no driver's exception
+    crosses it. What has expired is absent, whether or not it has been removed yet.
+    """
+
+    def get(self, key: str) -> bytes | None:
+        """The value; None where there is none."""
+        ...
+
+    def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
+        """The values of the keys that have one."""
+        ...
+
+    def put(self, key: str, value: bytes, *, ttl: float | None = None) -> None:
+        """Set a value, whatever was there.
+
+        Args:
+            key: Any text of up to 512 characters.
+            value: Any bytes.
+            ttl: Seconds until it expires; None keeps it.
+        """
+        ...
+
+    def put_if(self, key: str, value: bytes, *, expected: bytes | None, ttl: float | None = None) -> bool:
+        """Set a value if the present one is `expected` (None: absent), in one step. Tells whether it did."""
+        ...
+
+    def put_many(self, values: Mapping[str, bytes], *, ttl: float | None = None) -> None:
+        """Set several values; each one is set whole, all of them need not be at once."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove a value; absent is as good."""
+        ...
+
+    def add_member(self, key: str, member: str, value: bytes, *, ttl: float | None = None) -> int:
+        """Put a member into a set unless it is there; how many members the set has then."""
+        ...
+
+    def members(self, key: str) -> dict[str, bytes]:
+        """A set's members with their values; a repeated `add_member` has left the first value."""
+        ...
+
+    def wait(self, keys: Sequence[str], timeout: float) -> None:
+        """Return when one of the keys may have changed, or after `timeout` seconds.
+
+        It may return early: read again and look.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of connections; a `wait` returns at once."""
+        ...

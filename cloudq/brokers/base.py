@@ -1,0 +1,140 @@
+"""The seam between cloudq and what holds its queues: the lease, the one thing that all of them have.
+
+A broker passes `cloudq.testing.BrokerContract`; the sentences here are that suite's tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from cloudq.delivery import Accepted, Answer, Delivery, Outgoing, Reason, Release
+from cloudq.queues import Queue
+
+__all__ = ["Broker", "Inspector", "Limits", "QueueStats"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a broker can and can't do.
+
+    Args:
+        max_delay: The longest delay it holds by itself, in seconds; None for any.
+        max_body_bytes: The largest body; None for any.
+        max_lease: The longest lease, in seconds; None for any.
+        max_receive: How many messages one receive can bring.
+        max_wait: The longest wait of one receive, in seconds; None for any.
+        ordered_groups: Whether FIFO queues keep the order within a group.
+        detects_lost_ack: Whether an ack with a lapsed lease is reported as `Lost` rather than accepted.
+        rewrites_on_release: Whether `release` can put another body in place of the message's.
+        is_shared: Whether other processes see the same queues.
+    """
+
+    max_delay: float | None = None
+    max_body_bytes: int | None = None
+    max_lease: float | None = None
+    max_receive: int = 1000
+    max_wait: float | None = None
+    ordered_groups: bool = True
+    detects_lost_ack: bool = True
+    rewrites_on_release: bool = True
+    is_shared: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStats:
+    """A queue's counts; on SQS they are approximate.
+
+    Args:
+        ready: Messages that a receive would bring.
+        leased: Messages under a lease.
+        delayed: Messages whose delay isn't over.
+        dead: Messages in its dead-letter queue.
+        oldest_age: Seconds since the oldest ready message was sent; None where there is none or the broker
+            doesn't say.
+    """
+
+    ready: int
+    leased: int
+    delayed: int
+    dead: int
+    oldest_age: float | None = None
+
+
+class Broker(Protocol):
+    """What holds queues. Thread-safe; batch first; repeats nothing by itself beyond its client library.
+
+    Every method raises `BrokerUnavailableError` when the broker can't be reached and `QueueNotFoundError` for
+    a queue that it doesn't have; no driver's exception crosses it. Answers stand in the order of what was
+    passed in.
+    """
+
+    @property
+    def limits(self) -> Limits:
+        """What this broker can and can't do."""
+        ...
+
+    def declare(self, queue: Queue) -> None:
+        """Make a queue and its dead-letter queue unless they are there. Repeating it changes nothing."""
+        ...
+
+    def send(self, queue: str, messages: Sequence[Outgoing]) -> list[Accepted]:
+        """Put messages into a queue: an answer per message, never all or nothing.
+
+        When it answers `Sent`, the message is as durable as the broker makes it.
+
+        Raises:
+            MessageTooLargeError: A message is over the limit; none was sent.
+        """
+        ...
+
+    def receive(self, queues: Sequence[str], *, limit: int, lease: float, wait: float) -> list[Delivery]:
+        """Take messages out under a lease, the first queue's first.
+
+        No other receive brings them until the lease ends; then they return by themselves, with their receive
+        count raised. A FIFO group of which a message is leased brings no more.
+
+        Args:
+            queues: In order of preference.
+            limit: At most this many; the broker may bring fewer.
+            lease: Seconds until they return.
+            wait: Seconds to wait for the first message at most; 0 only looks.
+        """
+        ...
+
+    def ack(self, deliveries: Sequence[Delivery]) -> list[Answer]:
+        """Delete what is done with. A message that somebody else holds by now is left alone."""
+        ...
+
+    def extend(self, leases: Sequence[tuple[Delivery, float]]) -> list[Answer]:
+        """Let leases end so many seconds from now."""
+        ...
+
+    def release(self, releases: Sequence[Release]) -> list[Answer]:
+        """Give deliveries back, to be received again after their delay. Keeps id and receive count."""
+        ...
+
+    def dead_letter(self, dead: Sequence[tuple[Delivery, Reason]]) -> list[Answer]:
+        """Move deliveries to their queue's dead-letter queue, body unchanged, with the reason."""
+        ...
+
+    def stats(self, queue: str) -> QueueStats:
+        """Count a queue's messages."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections; a `receive` that waits returns at once, empty."""
+        ...
+
+
+class Inspector(Protocol):
+    """Looking into queues: apart from `Broker`, so that a broker's hot path stays on one page."""
+
+    def queues(self) -> list[str]:
+        """The names of the queues that there are, dead-letter queues included."""
+        ...
+
+    def purge(self, queue: str) -> None:
+        """Delete all messages of a queue, leased ones included."""
+        ...

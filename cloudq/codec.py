@@ -1,0 +1,164 @@
+"""The wire format, version 1: one compact JSON object a message.
+
+`docs/message.schema.json` describes it for producers in other languages. Fields at their defaults are left
+out, fields that a reader doesn't know are passed over, and a version that it doesn't know is no error of the
+body: a newer producer may be ahead of this reader for the length of a deploy.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from cloudq.errors import DecodeError, EncodeError, UnknownVersionError
+from cloudq.message import Message
+
+__all__ = ["VERSION", "decode", "encode"]
+
+VERSION = 1
+
+_to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+_INSTANTS = ("eta", "expires", "sent")
+_OPTIONAL = (
+    "retries", "generation", "retry", "root", "parent", "group", "chord", "next", "on_error", "trace",
+    "headers", "ref",
+)  # fmt: skip
+
+
+def encode(message: Message) -> bytes:
+    """Write a message.
+
+    Raises:
+        EncodeError: An argument is no JSON value; the text names the task.
+    """
+    fields: dict[str, Any] = {
+        "v": VERSION,
+        "id": message.id,
+        "task": message.task,
+        "args": list(message.args),
+        "kwargs": dict(message.kwargs),
+    }
+    for name in _INSTANTS:
+        if (at := getattr(message, name)) is not None:
+            fields[name] = _instant(at)
+    for name in _OPTIONAL:
+        if value := getattr(message, name):
+            fields[name] = value
+    try:
+        return _to_json(fields).encode()
+    except (TypeError, ValueError) as error:
+        raise EncodeError(f"A call of {message.task!r} can't travel as JSON: {error}.") from error
+
+
+def decode(data: bytes) -> Message:
+    """Read a message.
+
+    Raises:
+        UnknownVersionError: The body is of a version newer than this reader.
+        DecodeError: The body is no message; the text says what is wrong with it.
+    """
+    fields = _object(data)
+    version = fields.get("v")
+    if version != VERSION:
+        if isinstance(version, int) and not isinstance(version, bool) and version > VERSION:
+            raise UnknownVersionError(
+                f"The body is of wire format {version}; this cloudq reads {VERSION}: upgrade it, "
+                "the message waits meanwhile.",
+                data,
+            )
+        raise DecodeError(f'The body is no cloudq message: its "v" is {version!r}, not {VERSION}.', data)
+    try:
+        return Message(**{name: read(fields[name]) for name, read in _READERS.items() if name in fields})
+    except (TypeError, ValueError) as error:
+        raise DecodeError(f"The body is no cloudq message: {_complaint(fields, error)}.", data) from error
+
+
+def _object(data: bytes) -> Mapping[str, Any]:
+    try:
+        value: object = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise DecodeError(f"The body isn't JSON: {error}.", data) from error
+    if not isinstance(value, dict):
+        raise DecodeError(f"The body is no cloudq message: a JSON {_kind(value)}, not an object.", data)
+    return cast("dict[str, Any]", value)
+
+
+def _kind(value: object) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "boolean"
+        case str():
+            return "string"
+        case list():
+            return "array"
+        case _:
+            return "number"
+
+
+def _complaint(fields: Mapping[str, Any], error: Exception) -> str:
+    missing = [name for name in ("id", "task") if name not in fields]
+    return f'it has no "{missing[0]}"' if missing else str(error)
+
+
+def _instant(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat().replace("+00:00", "Z")
+
+
+def _read_instant(value: object) -> float | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no RFC 3339 time")
+    at = datetime.fromisoformat(value)
+    if at.tzinfo is None:
+        raise ValueError(f"{value!r} names no offset from UTC")
+    return at.timestamp()
+
+
+def _of(kind: type | tuple[type, ...], words: str) -> Callable[[object], Any]:
+    def read(value: object) -> Any:
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise TypeError(f"{value!r} is no {words}")
+        return value
+
+    return read
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise TypeError(f"{value!r} is no count")
+    return value
+
+
+_text = _of(str, "string")
+_array = _of(list, "array")
+_map = _of(dict, "object")
+_text_or_none = _of((str, type(None)), "string")
+_map_or_none = _of((dict, type(None)), "object")
+
+_READERS: Mapping[str, Callable[[object], Any]] = {
+    "id": _text,
+    "task": _text,
+    "args": _array,
+    "kwargs": _map,
+    "eta": _read_instant,
+    "expires": _read_instant,
+    "retries": _count,
+    "generation": _count,
+    "retry": _map_or_none,
+    "root": _text_or_none,
+    "parent": _text_or_none,
+    "group": _text_or_none,
+    "chord": _map_or_none,
+    "next": _array,
+    "on_error": _map_or_none,
+    "trace": _text_or_none,
+    "headers": _map,
+    "ref": _text_or_none,
+    "sent": _read_instant,
+}

@@ -1,0 +1,76 @@
+"""The message: one call of a task on its way, and the ids that messages bear."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Message", "derived_id", "new_id"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One call of a task. Immutable; `cloudq.codec` writes it to the wire and reads it back.
+
+    Arguments are JSON values here: `cloudq.arguments` turns them into what the function takes.
+    """
+
+    id: str
+    """Survives redelivery, retries and redrive."""
+    task: str
+    args: Sequence[Any] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    eta: float | None = None
+    """Not to be run before this instant (seconds since the epoch)."""
+    expires: float | None = None
+    """Not to be run after this instant (seconds since the epoch)."""
+    retries: int = 0
+    """Attempts that failed before this copy was written."""
+    generation: int = 0
+    """Raised by a redrive or a re-run: attempts start anew, results of older generations no longer count."""
+    retry: Mapping[str, Any] | None = None
+    """What overrides the task's own retry policy for this call."""
+    root: str | None = None
+    parent: str | None = None
+    group: str | None = None
+    chord: Mapping[str, Any] | None = None
+    next: Sequence[Mapping[str, Any]] = ()
+    """The rest of a chain."""
+    on_error: Mapping[str, Any] | None = None
+    trace: str | None = None
+    """W3C traceparent. Source: W3C Trace Context, section 3.2, read 2026-11."""
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    ref: str | None = None
+    """Where the real body lies (claim check)."""
+    sent: float | None = None
+    """When it was sent (seconds since the epoch)."""
+
+
+def new_id(now: float) -> str:
+    """A UUIDv7: sorts by the time it was made. Source: RFC 9562, section 5.7, read 2026-11.
+
+    Args:
+        now: Seconds since the epoch.
+    """
+    milliseconds = int(now * 1000) & 0xFFFFFFFFFFFF
+    noise = int.from_bytes(os.urandom(10))
+    value = (
+        milliseconds << 80 | 0x7 << 76 | (noise >> 68 & 0xFFF) << 64 | 0x2 << 62 | noise & 0x3FFFFFFFFFFFFFFF
+    )
+    return str(uuid.UUID(int=value))
+
+
+def derived_id(*parts: str | int) -> str:
+    """A UUIDv8 that follows from `parts` alone, so that whoever repeats a step makes the same message.
+
+    Source: RFC 9562, section 5.8, read 2026-11.
+    """
+    digest = hashlib.sha256("\0".join(map(str, parts)).encode()).digest()
+    value = int.from_bytes(digest[:16])
+    value = value & ~(0xF << 76) | 0x8 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    return str(uuid.UUID(int=value))

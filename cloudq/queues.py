@@ -1,0 +1,99 @@
+"""Queues as an app declares them, and the routes that lead a task to one."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal
+
+from cloudq.errors import ConfigurationError
+
+__all__ = ["Queue", "Route", "dead_letter_name", "route"]
+
+FIFO_SUFFIX = ".fifo"
+"""What AWS makes every FIFO queue's name end in. Source: SQS CreateQueue, read 2026-11."""
+
+DEFAULT_LEASE = 60.0
+LONGEST_LEASE = 43_200.0
+"""Twelve hours, in seconds. Source: SQS Developer Guide, visibility timeout, read 2026-11."""
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,70}(\.fifo)?")
+
+Route = tuple[str | re.Pattern[str], Mapping[str, Any]]
+"""A task's exact name, a glob or a regular expression, and the options it leads to: `{"queue": "media"}`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A named place for messages.
+
+    Args:
+        name: Letters, digits, `-`, `_`; a name that ends in `.fifo` keeps the order within each group.
+        lease: Seconds that a received message is hidden from others; workers keep it alive.
+        max_receives: Receives that no failure of the task explains (crashes, kills) after which a message
+            is taken for poison and dead-lettered.
+        consumer: Who empties it once deployed: a long-polling worker or a Lambda function.
+    """
+
+    name: str
+    lease: float | timedelta = DEFAULT_LEASE
+    max_receives: int = 5
+    consumer: Literal["worker", "lambda"] = "worker"
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ConfigurationError(
+                f"Queue name {self.name!r}: use 1 to 70 letters, digits, '-' and '_', and '.fifo' at the end "
+                "of a FIFO queue's."
+            )
+        if not 1 <= self.lease_seconds <= LONGEST_LEASE:
+            raise ConfigurationError(
+                f"Queue {self.name!r}: a lease is 1 to 43,200 seconds, not {self.lease}."
+            )
+        if self.max_receives < 1:
+            raise ConfigurationError(f"Queue {self.name!r}: max_receives is 1 or more.")
+
+    @property
+    def lease_seconds(self) -> float:
+        return self.lease.total_seconds() if isinstance(self.lease, timedelta) else float(self.lease)
+
+    @property
+    def is_fifo(self) -> bool:
+        return self.name.endswith(FIFO_SUFFIX)
+
+    @property
+    def dead_letter(self) -> str:
+        """The name of its dead-letter queue."""
+        return dead_letter_name(self.name)
+
+
+def dead_letter_name(queue: str) -> str:
+    """The dead-letter queue of a queue; a FIFO queue's is FIFO, as AWS demands."""
+    stem = queue.removesuffix(FIFO_SUFFIX)
+    return f"{stem}-dead{queue[len(stem) :]}"
+
+
+def is_dead_letter(queue: str) -> bool:
+    """Whether a queue is the dead-letter queue of another."""
+    return queue.removesuffix(FIFO_SUFFIX).endswith("-dead")
+
+
+def route(
+    task: str, routes: Iterable[Route] | Callable[[str], Mapping[str, Any] | None]
+) -> Mapping[str, Any]:
+    """The options of the first route that fits a task's name; empty where none does."""
+    if callable(routes):
+        return routes(task) or {}
+    for pattern, options in routes:
+        if _fits(task, pattern):
+            return options
+    return {}
+
+
+def _fits(task: str, pattern: str | re.Pattern[str]) -> bool:
+    if isinstance(pattern, str):
+        return task == pattern or fnmatch.fnmatchcase(task, pattern)
+    return pattern.fullmatch(task) is not None
