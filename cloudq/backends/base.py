@@ -15,7 +15,8 @@ class Backend(Protocol):
     """Keys to bytes. Thread-safe, shared by every process that names the same URL (but `memory://`).
 
     Every method raises `BackendUnavailableError` when the store can't be reached; no driver's exception
-    crosses it. What has expired is absent, whether or not it has been removed yet.
+    crosses it. What has expired is absent, whether or not it has been removed yet. A key is used for a value
+    or for a set, never for both.
     """
 
     def get(self, key: str) -> bytes | None:
@@ -45,21 +46,34 @@ class Backend(Protocol):
         ...
 
     def delete(self, key: str) -> None:
-        """Remove a value; absent is as good."""
+        """Remove a value or a set; absent is as good."""
         ...
 
     def add_member(self, key: str, member: str, value: bytes, *, ttl: float | None = None) -> int:
-        """Put a member into a set unless it is there; how many members the set has then."""
+        """Put a member into a set unless it is there; how many members the set has then.
+
+        Args:
+            key: The set's; one that isn't there is made.
+            member: Which.
+            value: What it bears.
+            ttl: Seconds from this call until the whole set expires; None keeps it.
+        """
         ...
 
     def members(self, key: str) -> dict[str, bytes]:
         """A set's members with their values; a repeated `add_member` has left the first value."""
         ...
 
-    def wait(self, keys: Sequence[str], timeout: float) -> None:
-        """Return when one of the keys may have changed, or after `timeout` seconds.
+    def wait(self, keys: Sequence[str], timeout: float, *, known: Mapping[str, bytes] | None = None) -> None:
+        """Return when one of the keys' values may have changed, or after `timeout` seconds.
 
         It may return early: read again and look.
+
+        Args:
+            keys: Which; values, not sets.
+            timeout: Seconds.
+            known: What `get_many` said of them; if it says something else by now, return at once. Without
+                this a change between that call and this one goes unnoticed.
         """
         ...
 

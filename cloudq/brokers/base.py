@@ -28,6 +28,7 @@ class Limits:
         ordered_groups: Whether FIFO queues keep the order within a group.
         detects_lost_ack: Whether an ack with a lapsed lease is reported as `Lost` rather than accepted.
         rewrites_on_release: Whether `release` can put another body in place of the message's.
+        any_bytes: Whether a body may be any bytes; otherwise it is text of the characters that XML 1.0 allows.
         is_shared: Whether other processes see the same queues.
     """
 
@@ -39,6 +40,7 @@ class Limits:
     ordered_groups: bool = True
     detects_lost_ack: bool = True
     rewrites_on_release: bool = True
+    any_bytes: bool = True
     is_shared: bool = True
 
 
@@ -47,7 +49,7 @@ class QueueStats:
     """A queue's counts; on SQS they are approximate.
 
     Args:
-        ready: Messages that a receive would bring.
+        ready: Messages that wait for a receive; those behind a leased one of their FIFO group included.
         leased: Messages under a lease.
         delayed: Messages whose delay isn't over.
         dead: Messages in its dead-letter queue.
@@ -82,7 +84,8 @@ class Broker(Protocol):
     def send(self, queue: str, messages: Sequence[Outgoing]) -> list[Accepted]:
         """Put messages into a queue: an answer per message, never all or nothing.
 
-        When it answers `Sent`, the message is as durable as the broker makes it.
+        When it answers `Sent`, the message is as durable as the broker makes it. A FIFO queue answers `Sent`
+        to a repeat within five minutes, too, and drops it.
 
         Raises:
             MessageTooLargeError: A message is over the limit; none was sent.
@@ -93,7 +96,8 @@ class Broker(Protocol):
         """Take messages out under a lease, the first queue's first.
 
         No other receive brings them until the lease ends; then they return by themselves, with their receive
-        count raised. A FIFO group of which a message is leased brings no more.
+        count raised. A FIFO group of which a message is leased, or given back with a delay, brings no more.
+        After `close` it brings nothing.
 
         Args:
             queues: In order of preference.
@@ -104,7 +108,10 @@ class Broker(Protocol):
         ...
 
     def ack(self, deliveries: Sequence[Delivery]) -> list[Answer]:
-        """Delete what is done with. A message that somebody else holds by now is left alone."""
+        """Delete what is done with. A message that somebody else holds by now is left alone.
+
+        Here and in the other three, `Lost` answers for a lease that has ended, whoever has the message now.
+        """
         ...
 
     def extend(self, leases: Sequence[tuple[Delivery, float]]) -> list[Answer]:
@@ -112,11 +119,18 @@ class Broker(Protocol):
         ...
 
     def release(self, releases: Sequence[Release]) -> list[Answer]:
-        """Give deliveries back, to be received again after their delay. Keeps id and receive count."""
+        """Give deliveries back, to be received again after their delay.
+
+        Keeps id and receive count, and what stood behind them in their FIFO group stays behind them. (Where
+        the broker can't rewrite, a new body may travel as a copy, which counts anew.)
+        """
         ...
 
     def dead_letter(self, dead: Sequence[tuple[Delivery, Reason]]) -> list[Answer]:
-        """Move deliveries to their queue's dead-letter queue, body unchanged, with the reason."""
+        """Move deliveries to their queue's dead-letter queue, body unchanged, with the reason.
+
+        It is a queue like any other; what is received from it bears the reason and counts its receives anew.
+        """
         ...
 
     def stats(self, queue: str) -> QueueStats:
