@@ -123,11 +123,14 @@ class Release:
         delay: Seconds until it can be received again.
         body: The message with its count of failures raised; None leaves it as it is. A broker that can't
             rewrite a message (`Limits.rewrites_on_release`) may have to do without.
+        is_counted: False gives it back as though it had not been received: the receive count is one lower,
+            where the broker can (`Limits.rewrites_on_release`).
     """
 
     delivery: Delivery
     delay: float = 0.0
     body: bytes | None = None
+    is_counted: bool = True
 
 
 @dataclass(frozen=True, slots=True)

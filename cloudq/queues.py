@@ -32,15 +32,16 @@ class Queue:
 
     Args:
         name: Letters, digits, `-`, `_`; a name that ends in `.fifo` keeps the order within each group.
-        lease: Seconds that a received message is hidden from others; workers keep it alive.
+        lease: Seconds that a received message is hidden from others; workers keep it alive. None takes the
+            setting `task_lease`.
         max_receives: Receives that no failure of the task explains (crashes, kills) after which a message
             is taken for poison and dead-lettered.
         consumer: Who empties it once deployed: a long-polling worker or a Lambda function.
     """
 
     name: str
-    lease: float | timedelta = DEFAULT_LEASE
-    max_receives: int = 5
+    lease: float | timedelta | None = None
+    max_receives: int = 10
     consumer: Literal["worker", "lambda"] = "worker"
 
     def __post_init__(self) -> None:
@@ -58,6 +59,8 @@ class Queue:
 
     @property
     def lease_seconds(self) -> float:
+        if self.lease is None:
+            return DEFAULT_LEASE
         return self.lease.total_seconds() if isinstance(self.lease, timedelta) else float(self.lease)
 
     @property

@@ -1,0 +1,265 @@
+"""What became of a message: its record in the backend, and the handle that callers hold.
+
+A record is written under a fence: an execution that lost its lease can't overwrite its successor's record.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar
+
+from cloudq.backends.base import Backend
+from cloudq.clock import Clock
+from cloudq.errors import ConfigurationError, ResultError, ResultTimeoutError, TaskFailedError
+from cloudq.request import running
+
+__all__ = ["AsyncResult", "GroupResult", "Record", "ResultStore", "State"]
+
+R = TypeVar("R")
+
+State = Literal["PENDING", "STARTED", "PROGRESS", "RETRY", "SUCCESS", "FAILURE", "REVOKED", "DEAD"]
+
+FINAL: frozenset[State] = frozenset({"SUCCESS", "FAILURE", "REVOKED", "DEAD"})
+
+_VERSION = 1
+_LONGEST_WAIT = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One message's state, as the backend keeps it.
+
+    Args:
+        state: Where it is.
+        task: The task's name.
+        generation: The message's generation.
+        attempt: Which attempt wrote this, from 1.
+        failures: Attempts that have failed by now.
+        result: The return value, as a JSON value.
+        error: The type and text of what was raised.
+        traceback: Its traceback, as text.
+        progress: Done, total and what is being done.
+        at: When it was written (seconds since the epoch).
+    """
+
+    state: State
+    task: str
+    generation: int = 0
+    attempt: int = 1
+    failures: int = 0
+    result: Any = None
+    error: str = ""
+    traceback: str = ""
+    progress: Sequence[Any] = ()
+    at: float = 0.0
+
+    def may_replace(self, other: Record | None) -> bool:
+        """Whether this record is the later word; a final one stands until its generation is over."""
+        if other is None or self.generation > other.generation:
+            return True
+        return (
+            self.generation == other.generation and other.state not in FINAL and self.attempt >= other.attempt
+        )
+
+
+_FIELDS = tuple(field.name for field in dataclasses.fields(Record))
+
+
+class ResultStore:
+    """An app's records.
+
+    Args:
+        backend: Where they are kept.
+        expires: Seconds for which each is kept.
+        clock: Stamps them.
+    """
+
+    def __init__(self, backend: Backend, *, expires: float, clock: Clock) -> None:
+        self._backend = backend
+        self._expires = expires
+        self._clock = clock
+
+    def load(self, id: str) -> Record | None:
+        """A message's record; None where there is none (yet, or any more)."""
+        return _read(self._backend.get(_key(id)))
+
+    def load_many(self, ids: Sequence[str]) -> dict[str, Record]:
+        """The records of the messages that have one."""
+        found = self._backend.get_many([_key(id) for id in ids])
+        records = {id: _read(found.get(_key(id))) for id in ids}
+        return {id: record for id, record in records.items() if record is not None}
+
+    def save(self, id: str, record: Record) -> bool:
+        """Write a record unless a later word stands there; tells whether it was written."""
+        record = dataclasses.replace(record, at=self._clock.now())
+        data = json.dumps({"v": _VERSION, **{name: getattr(record, name) for name in _FIELDS}}).encode()
+        while True:
+            present = self._backend.get(_key(id))
+            if not record.may_replace(_read(present)):
+                return False
+            if self._backend.put_if(_key(id), data, expected=present, ttl=self._expires):
+                return True
+
+    def wait(self, ids: Sequence[str], timeout: float | None) -> Iterator[tuple[str, Record]]:
+        """Each message's final record as it comes, until all are there or `timeout` seconds have passed."""
+        open_ids = dict.fromkeys(ids)
+        until = None if timeout is None else self._clock.monotonic() + timeout
+        while True:
+            for id, record in self.load_many(list(open_ids)).items():
+                if record.state in FINAL:
+                    del open_ids[id]
+                    yield id, record
+            left = _LONGEST_WAIT if until is None else until - self._clock.monotonic()
+            if not open_ids or left <= 0:
+                return
+            self._backend.wait([_key(id) for id in open_ids], left)
+
+
+class AsyncResult(Generic[R]):
+    """A handle on what becomes of one message.
+
+    Args:
+        id: The message's id.
+        task: The task's name.
+        store: Where records are; None where no backend is configured.
+        read: Turns the record's JSON value into what the function returned.
+    """
+
+    def __init__(
+        self, id: str, *, task: str, store: Callable[[], ResultStore | None], read: Callable[[Any], R]
+    ) -> None:
+        self.id = id
+        self.task = task
+        self._find_store = store
+        self._read = read
+
+    def __repr__(self) -> str:
+        return f"<AsyncResult {self.id} of {self.task}>"
+
+    @property
+    def record(self) -> Record:
+        """What the backend knows; a `PENDING` record where it knows nothing."""
+        return self._store.load(self.id) or Record(state="PENDING", task=self.task)
+
+    @property
+    def state(self) -> State:
+        """`PENDING` until something is known, then where the message is."""
+        return self.record.state
+
+    @property
+    def progress(self) -> Sequence[Any]:
+        """Done, total and what is being done, as the task last said; empty where it said nothing."""
+        return self.record.progress
+
+    def ready(self) -> bool:
+        """Whether it has ended, one way or the other."""
+        return self.state in FINAL
+
+    def successful(self) -> bool:
+        """Whether it has ended well."""
+        return self.state == "SUCCESS"
+
+    def get(self, timeout: float | None = None, *, allow_in_task: bool = False) -> R:
+        """Wait for the result.
+
+        Args:
+            timeout: Seconds to wait at most; None waits for ever.
+            allow_in_task: Whether to wait inside a task, where a worker whose every place waits stands still.
+
+        Raises:
+            ResultTimeoutError: It wasn't there in time.
+            TaskFailedError: The task failed for good; `error` and `traceback` say how.
+            ConfigurationError: No backend is configured.
+            ResultError: Called inside a task.
+        """
+        _refuse_in_task(self.id, is_allowed=allow_in_task)
+        for _, record in self._store.wait([self.id], timeout):
+            return self._outcome(record)
+        raise ResultTimeoutError(
+            f"{self.task} ({self.id}) has no result after {timeout:g} s; it may still come. Does a worker run for "
+            "its queue?",
+            id=self.id,
+        )
+
+    def _outcome(self, record: Record) -> R:
+        if record.state == "SUCCESS":
+            return self._read(record.result)
+        raise TaskFailedError(
+            f"{self.task} ({self.id}) failed: {record.error}",
+            id=self.id,
+            error=record.error,
+            traceback=record.traceback,
+        )
+
+    @property
+    def _store(self) -> ResultStore:
+        if (store := self._find_store()) is None:
+            raise ConfigurationError(
+                "No result backend is configured: set result_backend (CLOUDQ_RESULT_BACKEND, App(backend=...)), "
+                "for example to sqlite:///results.db."
+            )
+        return store
+
+
+class GroupResult(Generic[R]):
+    """A handle on what becomes of several messages, in the order of their calls."""
+
+    def __init__(self, results: Iterable[AsyncResult[R]]) -> None:
+        self.results = list(results)
+
+    def __iter__(self) -> Iterator[AsyncResult[R]]:
+        return iter(self.results)
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    def __getitem__(self, index: int) -> AsyncResult[R]:
+        return self.results[index]
+
+    def ready(self) -> bool:
+        """Whether all have ended."""
+        return all(result.ready() for result in self.results)
+
+    def get(self, timeout: float | None = None, *, allow_in_task: bool = False) -> list[R]:
+        """Wait for all results; `timeout` seconds are for all of them together.
+
+        Raises:
+            ResultTimeoutError: Not all were there in time.
+            TaskFailedError: One of them failed for good.
+        """
+        if not self.results:
+            return []
+        first = self.results[0]
+        _refuse_in_task(first.id, is_allowed=allow_in_task)
+        records: Mapping[str, Record] = dict(first._store.wait([one.id for one in self.results], timeout))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - one module, one idea
+        missing = [one for one in self.results if one.id not in records]
+        if missing:
+            raise ResultTimeoutError(
+                f"{len(missing)} of {len(self.results)} results are missing after {timeout:g} s; the first is "
+                f"{missing[0]!r}.",
+                id=missing[0].id,
+            )
+        return [one._outcome(records[one.id]) for one in self.results]  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+
+
+def _refuse_in_task(id: str, *, is_allowed: bool) -> None:
+    if running.get() is not None and not is_allowed:
+        raise ResultError(
+            "A task that waits for another one's result may wait for ever, when every worker does: chain them, or "
+            "say get(allow_in_task=True).",
+            id=id,
+        )
+
+
+def _key(id: str) -> str:
+    return f"result:{id}"
+
+
+def _read(data: bytes | None) -> Record | None:
+    if data is None:
+        return None
+    fields = json.loads(data)
+    return Record(**{name: fields[name] for name in _FIELDS if name in fields})

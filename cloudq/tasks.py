@@ -1,0 +1,274 @@
+"""The task: what is called. It turns a call into messages and hands them to a `Sender`, which an app is."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Generic, NoReturn, ParamSpec, Protocol, TypeVar, cast
+
+from cloudq.arguments import Parameters, Returned
+from cloudq.clock import Clock
+from cloudq.errors import ConfigurationError, Retry
+from cloudq.message import Message, new_id
+from cloudq.request import Request, running
+from cloudq.results import AsyncResult, GroupResult, ResultStore
+from cloudq.retry import RetryPolicy
+
+__all__ = ["BoundTask", "Call", "Sender", "Task", "TaskOptions"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskOptions:
+    """What a task is registered with.
+
+    Args:
+        queue: Where its messages go; None follows the app's routes.
+        policy: When a failure is tried again.
+        time_limit: Seconds after which a run is killed; None takes the app's.
+        is_bound: Whether the function's first argument is the task's own run.
+    """
+
+    queue: str | None = None
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
+    time_limit: float | None = None
+    is_bound: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A message on its way, with what the broker must know of it.
+
+    Args:
+        message: The message.
+        queue: Its queue; None follows the task's option and the app's routes.
+        delay: Seconds before it can be received.
+        group: FIFO and fairness key.
+        deduplication_id: FIFO key under which a repeat is dropped.
+    """
+
+    message: Message
+    queue: str | None = None
+    delay: float = 0.0
+    group: str | None = None
+    deduplication_id: str | None = None
+
+
+class Sender(Protocol):
+    """What a task needs of an app."""
+
+    @property
+    def clock(self) -> Clock:
+        """Stamps messages."""
+        ...
+
+    @property
+    def results(self) -> ResultStore | None:
+        """Where records are; None where no backend is configured."""
+        ...
+
+    def send(self, calls: Sequence[Call]) -> None:
+        """Put calls into their queues, or raise what says which weren't taken."""
+        ...
+
+
+class BoundTask:
+    """What a task with `bind=True` gets as its first argument: its own run.
+
+    Args:
+        request: The run.
+        progress: Writes progress to the backend.
+    """
+
+    def __init__(self, name: str, request: Request, progress: Callable[[Sequence[Any]], None]) -> None:
+        self.name = name
+        self.request = request
+        self._progress = progress
+
+    def retry(self, countdown: float | timedelta | None = None) -> Retry:
+        """What to raise to be run again; counts against `retries`.
+
+        Args:
+            countdown: Seconds until then; None takes the task's backoff.
+        """
+        return Retry(countdown)
+
+    def progress(self, done: float, total: float, doing: str = "") -> None:
+        """Tell whoever watches how far this run is; without a backend it tells nobody."""
+        self._progress((done, total, doing))
+
+
+class Task(Generic[P, R]):
+    """A registered function. Calling it runs it here and now; `delay` and `apply_async` send it.
+
+    Args:
+        function: What it runs.
+        name: Its name on the wire.
+        options: What it was registered with.
+        sender: The app.
+    """
+
+    def __init__(
+        self, function: Callable[..., R], *, name: str, options: TaskOptions, sender: Sender
+    ) -> None:
+        self.name = name
+        self.options = options
+        self.function = function
+        self._sender = sender
+        functools.update_wrapper(self, function)
+
+    def __repr__(self) -> str:
+        return f"<Task {self.name}>"
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        if not self.options.is_bound:
+            return self.function(*args, **kwargs)
+        message = Message(id=new_id(self._sender.clock.now()), task=self.name)
+        request = Request(
+            message=message, queue="", retries=0, receive_count=1, monotonic=self._sender.clock.monotonic
+        )
+        return self.function(BoundTask(self.name, request, lambda _: None), *args, **kwargs)
+
+    @functools.cached_property
+    def parameters(self) -> Parameters:
+        """Its arguments' schema."""
+        return Parameters(self.function, task=self.name, is_bound=self.options.is_bound)
+
+    @functools.cached_property
+    def returned(self) -> Returned:
+        """Its result's schema."""
+        return Returned(self.function, task=self.name)
+
+    def delay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
+        """Send a call with these arguments.
+
+        Raises:
+            ArgumentError: An argument doesn't fit the function's signature.
+            BrokerError: The broker didn't take it.
+        """
+        return self.apply_async(args, kwargs)
+
+    def apply_async(
+        self,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        countdown: float | timedelta | None = None,
+        eta: datetime | None = None,
+        expires: float | timedelta | datetime | None = None,
+        queue: str | None = None,
+        group_id: str | None = None,
+        dedup_id: str | None = None,
+        task_id: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        retries: int | None = None,
+    ) -> AsyncResult[R]:
+        """Send a call.
+
+        Args:
+            args: Positional arguments.
+            kwargs: Named arguments.
+            countdown: Seconds before it may run.
+            eta: The instant before which it may not run; give the offset from UTC with it.
+            expires: Seconds, or the instant, after which it is not run any more.
+            queue: Another queue than the task's.
+            group_id: FIFO and fairness key.
+            dedup_id: FIFO key under which a repeat is dropped.
+            task_id: The message's id, in place of a new one.
+            headers: Text that travels beside the arguments.
+            retries: Another number of retries than the task's.
+
+        Raises:
+            ArgumentError: An argument doesn't fit the function's signature.
+            BrokerError: The broker didn't take it.
+        """
+        now = self._sender.clock.now()
+        starts = _instant("eta", eta, now) if eta is not None else None
+        if countdown is not None:
+            starts = now + _seconds(countdown)
+        message = self._message(
+            args,
+            kwargs or {},
+            id=task_id or new_id(now),
+            eta=starts if starts is not None and starts > now else None,
+            expires=None if expires is None else _instant("expires", expires, now),
+            retry=None if retries is None else {"retries": retries},
+            headers=dict(headers or {}),
+            sent=now,
+        )
+        delay = 0.0 if starts is None else max(0.0, starts - now)
+        self._sender.send(
+            [Call(message=message, queue=queue, delay=delay, group=group_id, deduplication_id=dedup_id)]
+        )
+        return self._result(message.id)
+
+    def delay_many(self, calls: Iterable[tuple[Any, ...] | Mapping[str, Any]]) -> GroupResult[R]:
+        """Send several calls in as few requests as the broker needs.
+
+        Args:
+            calls: A tuple is positional arguments, a dict named ones.
+
+        Raises:
+            TypeError: An item is neither; nothing was sent.
+            ArgumentError: An item's arguments don't fit the function's signature; nothing was sent.
+            BrokerError: The broker didn't take all of them.
+        """
+        now = self._sender.clock.now()
+        messages = [
+            self._message(*_arguments(index, call), id=new_id(now), sent=now)
+            for index, call in enumerate(calls)
+        ]
+        self._sender.send([Call(message=message) for message in messages])
+        return GroupResult(self._result(message.id) for message in messages)
+
+    def result(self, id: str) -> AsyncResult[R]:
+        """The handle on a message that was sent before, by its id."""
+        return self._result(id)
+
+    def _message(self, args: Sequence[Any], kwargs: Mapping[str, Any], **fields: Any) -> Message:
+        written, named = self.parameters.write(args, kwargs)
+        if (caller := running.get()) is not None:
+            fields |= {"parent": caller.id, "root": caller.message.root or caller.id}
+        return Message(task=self.name, args=written, kwargs=named, **fields)
+
+    def _result(self, id: str) -> AsyncResult[R]:
+        return AsyncResult(
+            id,
+            task=self.name,
+            store=lambda: self._sender.results,
+            read=lambda value: cast("R", self.returned.read(value)),
+        )
+
+
+def _arguments(index: int, call: object) -> tuple[Sequence[Any], Mapping[str, Any]]:
+    match call:
+        case tuple():
+            return cast("tuple[Any, ...]", call), {}
+        case Mapping():
+            return (), cast("Mapping[str, Any]", call)
+        case _:
+            raise TypeError(
+                f"Call {index} is {call!r}: a tuple of positional arguments or a dict of named ones is expected."
+            )
+
+
+def _seconds(value: float | timedelta) -> float:
+    return value.total_seconds() if isinstance(value, timedelta) else float(value)
+
+
+def _instant(name: str, value: float | timedelta | datetime, now: float) -> float:
+    if not isinstance(value, datetime):
+        return now + _seconds(value)
+    if value.tzinfo is None:
+        _refuse_naive(name, value)
+    return value.timestamp()
+
+
+def _refuse_naive(name: str, value: datetime) -> NoReturn:
+    raise ConfigurationError(
+        f"{name}={value!r} names no time zone: say datetime(..., tzinfo=UTC), or use countdown=."
+    )
