@@ -28,7 +28,7 @@ class Limits:
         ordered_groups: Whether FIFO queues keep the order within a group.
         detects_lost_ack: Whether an ack with a lapsed lease is reported as `Lost` rather than accepted.
         rewrites_on_release: Whether `release` can put another body in place of the message's.
-        any_bytes: Whether a body may be any bytes; otherwise it is text of the characters that XML 1.0 allows.
+        any_bytes: Whether a body may be any bytes; else it is text, of the characters that XML 1.0 allows.
         is_shared: Whether other processes see the same queues.
     """
 
