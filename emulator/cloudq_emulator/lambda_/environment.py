@@ -191,7 +191,9 @@ class Environment:
     def _exit_error(self) -> Reply:
         code = self._process.returncode if self._process is not None else None
         if code is not None and code < 0:
-            return Reply.error("Runtime.ExitError", f"Runtime exited with signal: {signal.Signals(-code).name}")
+            return Reply.error(
+                "Runtime.ExitError", f"Runtime exited with signal: {signal.Signals(-code).name}"
+            )
         if code:
             return Reply.error("Runtime.ExitError", f"Runtime exited with error: exit status {code}")
         return Reply.error("Runtime.ExitError", "Runtime exited without providing a reason")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cloudq_emulator.lambda_.configuration import Configuration
 
 TAIL_BYTES: Final = 4096
-"""How much of an invocation's log `LogType=Tail` returns. Source: Lambda API reference, Invoke, read 2026-11."""
+"""The part of its log that an invocation returns. Source: Lambda API reference, Invoke, read 2026-11."""
 
 _CHUNK_BYTES: Final = 65_536
 _LINE_BYTES: Final = 262_144

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _VERSION: Final = "/2018-06-01/runtime/"
 
 RESPONSE_LIMIT_BYTES: Final = 6 * 1024 * 1024 + 100
-"""Largest response of a synchronous invocation. Source: Lambda quotas, read 2026-11 (6 MB, as it is metered)."""
+"""Largest response of a synchronous invocation: 6 MB as metered. Source: Lambda quotas, read 2026-11."""
 
 
 @dataclass(frozen=True, slots=True)
