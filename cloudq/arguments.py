@@ -195,9 +195,8 @@ def _exactly(
 
 def _mismatch(expected: str, value: Any) -> TypeError:
     shown = repr(value)
-    return TypeError(
-        f"{expected} is expected, not {shown if len(shown) < 80 else shown[:77] + '...'} ({type(value).__name__})."
-    )
+    shown = shown if len(shown) < 80 else shown[:77] + "..."
+    return TypeError(f"{expected} is expected, not {shown} ({type(value).__name__}).")
 
 
 def _float(value: Any) -> float:

@@ -1,4 +1,4 @@
-"""Settings: what they are, where a value may come from, which source wins. The only reader of the environment.
+"""Settings: what they are, where a value may come from, which one wins. The only reader of the environment.
 
 Strongest first: the command line, the environment (`CLOUDQ_` and the setting's name in capitals), the code
 (`App(...)`, `app.conf`), a file (`--config MODULE`, or `[tool.cloudq]` in pyproject.toml), the defaults.
@@ -64,7 +64,7 @@ class Settings:
 
 
 class Conf:
-    """An app's settings, as they come together. Read them as attributes; setting one is the app's code speaking.
+    """An app's settings, as they come together. Read them as attributes; to set one is the code's word.
 
     Args:
         code: What the app was made with.

@@ -138,8 +138,8 @@ class Reason:
     """Why a message is dead-lettered, for the person who finds it.
 
     Args:
-        code: One word for machines: `failed`, `rejected`, `bad_body`, `unknown_task`, `bad_arguments`,
-            `poison`, `expired`.
+        code: One word for machines: `failed`, `rejected`, `poison`, `bad_body`, `bad_arguments`,
+            `bad_result`, `unknown_task`, `unknown_version`.
         text: One sentence for people: what happened.
         error: The type and text of what the task raised, where it raised.
         traceback: Its traceback, as text.
@@ -227,18 +227,26 @@ class Requeue:
         delay: Seconds until it can be received again.
         why: What it waits for, for the log.
         body: What to leave in its place where the broker must send a copy; None leaves it as it is.
+        is_counted: Whether the receive counts towards the queue's `max_receives`; see `Release`.
     """
 
     delay: float = 0.0
     why: str = ""
     body: bytes | None = None
+    is_counted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """It needs no run: the delivery is acked, no result is written."""
+    """It needs no run: the delivery is acked, no result is written.
+
+    Args:
+        why: For the log.
+        is_revoked: Whether callers are told that it was revoked.
+    """
 
     why: str = ""
+    is_revoked: bool = False
 
 
 Outcome = Done | RetryLater | Dead | Requeue | Ignored

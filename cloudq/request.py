@@ -45,7 +45,7 @@ class Request:
 
     @property
     def lease_lost(self) -> bool:
-        """Whether the lease ran out: another worker may run this message too, and this run's result won't count."""
+        """Whether the lease ran out: another worker may run this message too, and this run may not count."""
         return self.is_lease_lost()
 
     def time_remaining(self) -> float | None:

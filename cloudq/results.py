@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
@@ -88,9 +88,9 @@ class ResultStore:
 
     def load_many(self, ids: Sequence[str]) -> dict[str, Record]:
         """The records of the messages that have one."""
-        found = self._backend.get_many([_key(id) for id in ids])
-        records = {id: _read(found.get(_key(id))) for id in ids}
-        return {id: record for id, record in records.items() if record is not None}
+        found = self._backend.get_many([_key(one) for one in ids])
+        records = {one: _read(found.get(_key(one))) for one in ids}
+        return {one: record for one, record in records.items() if record is not None}
 
     def save(self, id: str, record: Record) -> bool:
         """Write a record unless a later word stands there; tells whether it was written."""
@@ -108,14 +108,14 @@ class ResultStore:
         open_ids = dict.fromkeys(ids)
         until = None if timeout is None else self._clock.monotonic() + timeout
         while True:
-            for id, record in self.load_many(list(open_ids)).items():
+            for one, record in self.load_many(list(open_ids)).items():
                 if record.state in FINAL:
-                    del open_ids[id]
-                    yield id, record
+                    del open_ids[one]
+                    yield one, record
             left = _LONGEST_WAIT if until is None else until - self._clock.monotonic()
             if not open_ids or left <= 0:
                 return
-            self._backend.wait([_key(id) for id in open_ids], left)
+            self._backend.wait([_key(one) for one in open_ids], left)
 
 
 class AsyncResult(Generic[R]):
@@ -142,7 +142,7 @@ class AsyncResult(Generic[R]):
     @property
     def record(self) -> Record:
         """What the backend knows; a `PENDING` record where it knows nothing."""
-        return self._store.load(self.id) or Record(state="PENDING", task=self.task)
+        return self.store.load(self.id) or Record(state="PENDING", task=self.task)
 
     @property
     def state(self) -> State:
@@ -176,15 +176,16 @@ class AsyncResult(Generic[R]):
             ResultError: Called inside a task.
         """
         _refuse_in_task(self.id, is_allowed=allow_in_task)
-        for _, record in self._store.wait([self.id], timeout):
-            return self._outcome(record)
+        for _, record in self.store.wait([self.id], timeout):
+            return self.outcome(record)
         raise ResultTimeoutError(
-            f"{self.task} ({self.id}) has no result after {timeout:g} s; it may still come. Does a worker run for "
-            "its queue?",
+            f"{self.task} ({self.id}) has no result after {timeout:g} s; it may still come. Does a worker "
+            "run for its queue?",
             id=self.id,
         )
 
-    def _outcome(self, record: Record) -> R:
+    def outcome(self, record: Record) -> R:
+        """What the function returned, or the failure raised, as a final record tells it."""
         if record.state == "SUCCESS":
             return self._read(record.result)
         raise TaskFailedError(
@@ -195,11 +196,12 @@ class AsyncResult(Generic[R]):
         )
 
     @property
-    def _store(self) -> ResultStore:
+    def store(self) -> ResultStore:
+        """Where its record is."""
         if (store := self._find_store()) is None:
             raise ConfigurationError(
-                "No result backend is configured: set result_backend (CLOUDQ_RESULT_BACKEND, App(backend=...)), "
-                "for example to sqlite:///results.db."
+                "No result backend is configured: set result_backend (CLOUDQ_RESULT_BACKEND, "
+                "App(backend=...)), for example to sqlite:///results.db."
             )
         return store
 
@@ -234,22 +236,22 @@ class GroupResult(Generic[R]):
             return []
         first = self.results[0]
         _refuse_in_task(first.id, is_allowed=allow_in_task)
-        records: Mapping[str, Record] = dict(first._store.wait([one.id for one in self.results], timeout))  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - one module, one idea
+        records = dict(first.store.wait([one.id for one in self.results], timeout))
         missing = [one for one in self.results if one.id not in records]
         if missing:
             raise ResultTimeoutError(
-                f"{len(missing)} of {len(self.results)} results are missing after {timeout:g} s; the first is "
-                f"{missing[0]!r}.",
+                f"{len(missing)} of {len(self.results)} results are missing after {timeout:g} s; the first "
+                f"is {missing[0]!r}.",
                 id=missing[0].id,
             )
-        return [one._outcome(records[one.id]) for one in self.results]  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+        return [one.outcome(records[one.id]) for one in self.results]
 
 
 def _refuse_in_task(id: str, *, is_allowed: bool) -> None:
     if running.get() is not None and not is_allowed:
         raise ResultError(
-            "A task that waits for another one's result may wait for ever, when every worker does: chain them, or "
-            "say get(allow_in_task=True).",
+            "A task that waits for another one's result may wait for ever, when every worker does: chain "
+            "them, or say get(allow_in_task=True).",
             id=id,
         )
 

@@ -152,7 +152,7 @@ class Task(Generic[P, R]):
         """
         return self.apply_async(args, kwargs)
 
-    def apply_async(
+    def apply_async(  # noqa: PLR0913 - each is one that Celery's users know, all by name
         self,
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
@@ -252,7 +252,7 @@ def _arguments(index: int, call: object) -> tuple[Sequence[Any], Mapping[str, An
             return (), cast("Mapping[str, Any]", call)
         case _:
             raise TypeError(
-                f"Call {index} is {call!r}: a tuple of positional arguments or a dict of named ones is expected."
+                f"Call {index} is {call!r}: a tuple of positional arguments or a dict of named ones is wanted."
             )
 
 

@@ -1,0 +1,348 @@
+"""The app: tasks, queues, broker and backend, put together here and nowhere else."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import logging
+import sys
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Concatenate, Literal, ParamSpec, TypedDict, TypeVar, Unpack, cast, overload
+
+from cloudq.backends.base import Backend
+from cloudq.brokers.base import Broker
+from cloudq.clock import Clock, SystemClock
+from cloudq.codec import encode
+from cloudq.config import Conf
+from cloudq.delivery import Accepted, NotSent, Outgoing, Sent
+from cloudq.errors import ConfigurationError, NotAcceptedError
+from cloudq.queues import Queue, route
+from cloudq.results import ResultStore
+from cloudq.retry import Backoff, RetryPolicy
+from cloudq.tasks import BoundTask, Call, Task, TaskOptions
+
+__all__ = ["App", "TaskKeywords", "default_app", "load"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+logger = logging.getLogger(__name__)
+
+_BROKERS = {"memory": "memory", "sqlite": "sqlite", "sqs": "sqs"}
+_BACKENDS = {"memory": "memory", "sqlite": "sqlite"}
+
+
+class TaskKeywords(TypedDict, total=False):
+    """What `task` takes beside the function.
+
+    Keys:
+        name: Its name on the wire; by default its module's and its own.
+        queue: Where its messages go; by default the app's routes decide.
+        retries: Failures after which it is tried again; 3 makes four attempts in all.
+        backoff: How long to wait between attempts: seconds, or `exponential(...)`.
+        retry_on: The exceptions that are worth another attempt.
+        give_up_on: Those that aren't, though `retry_on` has them.
+        time_limit: Seconds after which a run is killed.
+    """
+
+    name: str
+    queue: str
+    retries: int
+    backoff: Backoff | float
+    retry_on: tuple[type[BaseException], ...]
+    give_up_on: tuple[type[BaseException], ...]
+    time_limit: float
+
+
+class App:
+    """A registry of tasks and what they run on. Making one connects to nothing.
+
+    Args:
+        name: What the app is called.
+        broker: Where messages wait; the setting `broker_url`.
+        backend: Where results live; the setting `result_backend`.
+        queues: Queues with options of their own; others come into being with the tasks that name them.
+        environ: What stands for the environment: `{}` reads none, so that a shell's variable can't turn a
+            test's `memory://` into a real broker. None reads the process's.
+        clock: Time.
+        **settings: Any other setting, by its name.
+
+    Raises:
+        ConfigurationError: A setting is unknown or of the wrong type.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        broker: str | None = None,
+        backend: str | None = None,
+        queues: Iterable[Queue] = (),
+        environ: Mapping[str, str] | None = None,
+        clock: Clock | None = None,
+        **settings: Any,
+    ) -> None:
+        self.name = name
+        self.conf = Conf({"broker_url": broker, "result_backend": backend, **settings}, environ=environ)
+        self.clock: Clock = clock or SystemClock()
+        self._tasks: dict[str, Task[..., Any]] = {}
+        self._given = {queue.name: queue for queue in queues}
+        self._declared: set[str] = set()
+        self._lock = threading.RLock()
+        self._broker: Broker | None = None
+        self._backend: Backend | None = None
+
+    def __repr__(self) -> str:
+        return f"<App {self.name}>"
+
+    @overload
+    def task(self, function: Callable[P, R], /) -> Task[P, R]: ...
+    @overload
+    def task(
+        self, /, *, bind: Literal[True], **options: Unpack[TaskKeywords]
+    ) -> Callable[[Callable[Concatenate[BoundTask, P], R]], Task[P, R]]: ...
+    @overload
+    def task(
+        self, /, *, bind: Literal[False] = False, **options: Unpack[TaskKeywords]
+    ) -> Callable[[Callable[P, R]], Task[P, R]]: ...
+    def task(
+        self,
+        function: Callable[..., Any] | None = None,
+        /,
+        *,
+        bind: bool = False,
+        **options: Unpack[TaskKeywords],
+    ) -> Any:
+        """Register a function as a task; with or without brackets.
+
+        Args:
+            function: The function.
+            bind: Whether its first argument is the task's own run (`self.request`, `self.retry()`).
+            **options: See `TaskKeywords`.
+
+        Raises:
+            ConfigurationError: Another function has this name already, or an option is wrong.
+        """
+        made = _options(options, is_bound=bind)
+        if function is None:
+            return functools.partial(self._register, name=options.get("name"), options=made)
+        return self._register(function, name=None, options=made)
+
+    def _register(
+        self, function: Callable[..., Any], name: str | None, options: TaskOptions
+    ) -> Task[..., Any]:
+        name = name or f"{_module(function)}.{function.__qualname__}"
+        known = self._tasks.get(name)
+        if known is not None and known.function.__code__ != function.__code__:
+            raise ConfigurationError(
+                f"Two functions are called {name!r}: give one of them a name= of its own."
+            )
+        task: Task[..., Any] = Task(function, name=name, options=options, sender=self)
+        self._tasks[name] = task
+        return task
+
+    @property
+    def tasks(self) -> Mapping[str, Task[..., Any]]:
+        """The tasks by name."""
+        return self._tasks
+
+    @property
+    def queues(self) -> Mapping[str, Queue]:
+        """The queues by name: those that were given, and those that the tasks lead to."""
+        names = dict.fromkeys([*self._given, *(self.queue_of(task) for task in self._tasks.values())])
+        return {name: self.queue(name) for name in names or [self.conf.settings.task_default_queue]}
+
+    def queue(self, name: str) -> Queue:
+        """A queue by name, as given or with the defaults; its lease is always set."""
+        queue = self._given.get(name) or Queue(name)
+        return queue if queue.lease is not None else replace(queue, lease=self.conf.settings.task_lease)
+
+    def queue_of(self, task: Task[..., Any]) -> str:
+        """The queue that a task's messages go to unless the call names another."""
+        settings = self.conf.settings
+        routed = route(task.name, settings.task_routes).get("queue")
+        return task.options.queue or routed or settings.task_default_queue
+
+    @property
+    def broker(self) -> Broker:
+        """The broker; made on first use."""
+        with self._lock:
+            if self._broker is None:
+                self._broker = self._connect_broker()
+            return self._broker
+
+    @property
+    def backend(self) -> Backend | None:
+        """The result backend; None where none is configured."""
+        settings = self.conf.settings
+        with self._lock:
+            if self._backend is None and settings.has_results:
+                module = _implementation("backends", _BACKENDS, "result_backend", settings.result_backend)
+                self._backend = cast("Backend", module.connect(settings.result_backend, clock=self.clock))
+            return self._backend
+
+    @property
+    def results(self) -> ResultStore | None:
+        """Where records are; None where no backend is configured."""
+        backend = self.backend
+        if backend is None:
+            return None
+        return ResultStore(backend, expires=self.conf.settings.result_expires, clock=self.clock)
+
+    def declare(self, name: str) -> None:
+        """Make a queue on the broker unless it is there; asks the broker once a process."""
+        if name not in self._declared:
+            self.broker.declare(self.queue(name))
+            self._declared.add(name)
+
+    def send(self, calls: Sequence[Call]) -> None:
+        """Put calls into their queues.
+
+        Raises:
+            NotAcceptedError: Some weren't taken, or it isn't sure; the text says how many and why.
+            BrokerError: The broker can't be reached or has no such queue.
+        """
+        by_queue: defaultdict[str, list[Outgoing]] = defaultdict(list)
+        for call in calls:
+            queue = call.queue or self.queue_of(self._tasks[call.message.task])
+            by_queue[queue].append(self._outgoing(call))
+        for queue, messages in by_queue.items():
+            self.declare(queue)
+            _raise_unless_sent(queue, messages, self.broker.send(queue, messages))
+
+    def close(self) -> None:
+        """Let go of the broker and the backend; the next use connects anew."""
+        with self._lock:
+            broker, backend, self._broker, self._backend = self._broker, self._backend, None, None
+            self._declared.clear()
+        if broker is not None:
+            broker.close()
+        if backend is not None:
+            backend.close()
+
+    def _outgoing(self, call: Call) -> Outgoing:
+        longest = self.broker.limits.max_delay
+        return Outgoing(
+            id=call.message.id,
+            body=encode(call.message),
+            # What a broker can't hold as long as asked comes back early; its eta then sends it round again.
+            delay=call.delay if longest is None else min(call.delay, longest),
+            group=call.group,
+            deduplication_id=call.deduplication_id,
+        )
+
+    def _connect_broker(self) -> Broker:
+        settings = self.conf.settings
+        module = _implementation("brokers", _BROKERS, "broker_url", settings.broker_url)
+        if self.conf.source("broker_url") == "default":
+            logger.warning(
+                "No broker is configured: messages wait in %s. Set CLOUDQ_BROKER_URL or App(broker=...).",
+                settings.broker_url,
+                extra={"action": "default_broker"},
+            )
+        if settings.broker_url.startswith("sqs:"):
+            made = module.connect(settings.broker_url, clock=self.clock, create_queues=settings.create_queues)
+        else:
+            made = module.connect(settings.broker_url, clock=self.clock)
+        return cast("Broker", made)
+
+
+def load(spec: str) -> App:
+    """Import an app.
+
+    Args:
+        spec: `module` (its attribute `app`, its only App, or the default app that its tasks are in) or
+            `module:attribute`.
+
+    Raises:
+        ConfigurationError: The module has no app, or several.
+        Exception: Whatever importing the module raises.
+    """
+    name, _, attribute = spec.partition(":")
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    module = importlib.import_module(name)
+    if attribute:
+        found = getattr(module, attribute, None)
+        if not isinstance(found, App):
+            raise ConfigurationError(f"{spec}: {attribute!r} is {found!r}, not a cloudq.App.")
+        return found
+    return _find_app(name, vars(module))
+
+
+_default: App | None = None
+
+
+def default_app() -> App:
+    """The app of `@cloudq.task`: made on first use, configured by the environment."""
+    global _default  # noqa: PLW0603 - the one module-level app, for scripts that need no other
+    if _default is None:
+        _default = App("cloudq")
+    return _default
+
+
+def _find_app(name: str, names: Mapping[str, Any]) -> App:
+    if isinstance(names.get("app"), App):
+        return names["app"]
+    apps = {id(value): value for value in names.values() if isinstance(value, App)}
+    if len(apps) == 1:
+        return next(iter(apps.values()))
+    if apps:
+        raise ConfigurationError(f"{name} has {len(apps)} apps: say which, as in {name}:app.")
+    if _default is not None and _default.tasks:
+        return _default
+    raise ConfigurationError(f"{name} has no cloudq.App and no task: make one, `app = cloudq.App({name!r})`.")
+
+
+def _options(keywords: TaskKeywords, *, is_bound: bool) -> TaskOptions:
+    if unknown := set(keywords) - set(TaskKeywords.__annotations__):
+        accepted = ", ".join(("bind", *TaskKeywords.__annotations__))
+        raise ConfigurationError(f"{min(unknown)!r} is no option of a task. There are: {accepted}.")
+    standard = RetryPolicy()
+    backoff = keywords.get("backoff", standard.backoff)
+    policy = RetryPolicy(
+        retries=keywords.get("retries", standard.retries),
+        backoff=backoff if isinstance(backoff, Backoff) else Backoff(backoff, backoff, 1.0, jitter=False),
+        retry_on=keywords.get("retry_on", standard.retry_on),
+        give_up_on=keywords.get("give_up_on", standard.give_up_on),
+    )
+    return TaskOptions(
+        queue=keywords.get("queue"), policy=policy, time_limit=keywords.get("time_limit"), is_bound=is_bound
+    )
+
+
+def _module(function: Callable[..., Any]) -> str:
+    """Where a function lives as a worker will import it, to whom a script is not `__main__`."""
+    if function.__module__ != "__main__":
+        return function.__module__
+    main = sys.modules["__main__"]
+    if (spec := getattr(main, "__spec__", None)) is not None:
+        return str(spec.name).removesuffix(".__main__")
+    return Path(getattr(main, "__file__", None) or "main").stem
+
+
+def _implementation(kind: str, known: Mapping[str, str], setting: str, url: str) -> Any:
+    scheme = url.partition(":")[0]
+    if scheme not in known or ":" not in url:
+        accepted = ", ".join(f"{name}://" for name in known)
+        raise ConfigurationError(f"{setting} {url!r}: a URL that starts with one of {accepted} is expected.")
+    return importlib.import_module(f"cloudq.{kind}.{known[scheme]}")
+
+
+def _raise_unless_sent(queue: str, messages: Sequence[Outgoing], answers: Sequence[Accepted]) -> None:
+    failed = [
+        (one, answer) for one, answer in zip(messages, answers, strict=True) if not isinstance(answer, Sent)
+    ]
+    if not failed:
+        return
+    message, answer = failed[0]
+    words = "was not taken" if isinstance(answer, NotSent) else "may or may not have been taken"
+    raise NotAcceptedError(
+        f"{len(failed)} of {len(messages)} messages for queue {queue!r}; {message.id} {words}: {answer.why}",
+        queue=queue,
+        may_be_sent=not isinstance(answer, NotSent),
+    )

@@ -1,0 +1,355 @@
+"""Running a message: the only executor, the same in a worker, in Lambda and in a test.
+
+It takes a body as it came and returns an `Execution` with one outcome, whatever happens. It asks the backend,
+but never the broker: settling the delivery is `cloudq.settling`'s.
+
+    read the body → find the task → admit the message → read the arguments → run → judge
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import difflib
+import inspect
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from cloudq.app import App
+from cloudq.codec import decode, encode
+from cloudq.delivery import Dead, Done, Ignored, Outcome, Reason, Requeue, RetryLater
+from cloudq.errors import (
+    ArgumentError,
+    BackendUnavailableError,
+    DecodeError,
+    EncodeError,
+    Ignore,
+    Reject,
+    Retry,
+    UnknownVersionError,
+)
+from cloudq.message import Message
+from cloudq.request import Request, running
+from cloudq.results import Record
+from cloudq.retry import GiveUp, RetryPolicy
+from cloudq.tasks import BoundTask, Task
+
+__all__ = ["Context", "Execution", "crashed", "execute", "timed_out"]
+
+UNKNOWN_RECEIVES = 10
+"""Receives for which an unknown task or version is waited for: with doubling delays a little over a quarter
+of an hour, longer than a rolling deploy takes."""
+
+LONGEST_DEFERRAL = 900.0
+"""Seconds; what SQS can delay a message by itself. Source: SQS SendMessage, DelaySeconds, read 2026-11."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """Where and how a message arrived.
+
+    Args:
+        queue: Where it was received.
+        receive_count: Deliveries so far, this one included.
+        max_receives: The queue's bound on receives that no failure explains.
+        has_count: Whether the body's `retries` is exact (`Limits.rewrites_on_release`).
+        deadline: When the consumer itself ends (Lambda), on the app's monotonic clock.
+        is_lease_lost: Says whether somebody else may have the message by now.
+    """
+
+    queue: str
+    receive_count: int = 1
+    max_receives: int = 10
+    has_count: bool = True
+    deadline: float | None = None
+    is_lease_lost: Callable[[], bool] = field(default=lambda: False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """One run of a message for one delivery; (id, generation, attempt) is its fence.
+
+    Args:
+        outcome: What it decided.
+        id: The message's id; empty where the body couldn't be read.
+        task: The task's name; empty where the body couldn't be read.
+        generation: The message's generation.
+        attempt: Failures before it, and one.
+        seconds: How long the function ran.
+    """
+
+    outcome: Outcome
+    id: str = ""
+    task: str = ""
+    generation: int = 0
+    attempt: int = 1
+    seconds: float = 0.0
+
+
+def execute(app: App, body: bytes, context: Context) -> Execution:
+    """Run a message. What the task raises becomes an outcome; only what ends the process passes through."""
+    try:
+        message = decode(body)
+    except UnknownVersionError as error:
+        return Execution(outcome=_wait_for_deploy(context, Reason("unknown_version", str(error))))
+    except DecodeError as error:
+        return Execution(outcome=Dead(Reason("bad_body", str(error))))
+    task = app.tasks.get(message.task)
+    if task is None:
+        reason = Reason("unknown_task", _unknown(message.task, list(app.tasks)))
+        return Execution(outcome=_wait_for_deploy(context, reason), id=message.id, task=message.task)
+    return _run_known(app, task, message, context)
+
+
+def _run_known(app: App, task: Task[..., Any], message: Message, context: Context) -> Execution:
+    failures, started_at = message.retries, app.clock.monotonic()
+    try:
+        record = app.results.load(message.id) if app.results else None
+        failures = _failures(message, context, record, has_backend=app.results is not None)
+        policy = _policy(task, message)
+        outcome = _admit(app, message, record) or _poison(message, context, failures, policy)
+        if outcome is None:
+            started_at = app.clock.monotonic()
+            outcome = _Attempt(app, task, message, context, failures, policy).run()
+    except BackendUnavailableError as error:
+        outcome = Requeue(_growing(context), why=str(error))
+    return Execution(
+        outcome=outcome,
+        id=message.id,
+        task=message.task,
+        generation=message.generation,
+        attempt=failures + 1,
+        seconds=app.clock.monotonic() - started_at,
+    )
+
+
+def crashed(body: bytes, context: Context, cause: str) -> Execution:
+    """What becomes of a message whose process died while it ran.
+
+    Args:
+        body: The message's body.
+        context: How it arrived.
+        cause: What the process died of, for the reason.
+    """
+    message = _read_or_none(body)
+    if message is None:
+        return Execution(outcome=Requeue(_growing(context), why=cause))
+    failures = message.retries if context.has_count else 0
+    unexplained = context.receive_count - failures
+    outcome: Outcome = Requeue(_growing(context) if unexplained > 1 else 0.0, why=cause, is_counted=True)
+    if unexplained >= context.max_receives:
+        outcome = Dead(
+            Reason("poison", f"Its process died {unexplained} times; the last time: {cause}", error=cause)
+        )
+    return Execution(
+        outcome=outcome, id=message.id, task=message.task, generation=message.generation, attempt=failures + 1
+    )
+
+
+def timed_out(body: bytes, context: Context, policy: RetryPolicy, limit: float) -> Execution:
+    """What becomes of a message whose run was killed at its hard time limit: a failure like any other.
+
+    Args:
+        body: The message's body.
+        context: How it arrived.
+        policy: The task's, as far as a process without its code knows it.
+        limit: The time limit, in seconds.
+    """
+    message = decode(body)
+    if message.retry:
+        policy = dataclasses.replace(policy, **message.retry)
+    failures = _failures(message, context, None, has_backend=False) + 1
+    error = f"TimeLimitError: {message.task} ran longer than its time limit of {limit:g} s and was killed"
+    match policy.after(failures, None):
+        case GiveUp(why):
+            outcome: Outcome = Dead(Reason("failed", f"{error} ({why}).", error=error, failures=failures))
+        case again:
+            outcome = RetryLater(
+                again.delay, failures, error, body=encode(dataclasses.replace(message, retries=failures))
+            )
+    return Execution(
+        outcome=outcome,
+        id=message.id,
+        task=message.task,
+        generation=message.generation,
+        attempt=failures,
+        seconds=limit,
+    )
+
+
+def _read_or_none(body: bytes) -> Message | None:
+    try:
+        return decode(body)
+    except DecodeError:
+        return None
+
+
+def _growing(context: Context) -> float:
+    return min(LONGEST_DEFERRAL, 2.0 ** min(context.receive_count, 16))
+
+
+def _wait_for_deploy(context: Context, reason: Reason) -> Outcome:
+    if context.receive_count >= UNKNOWN_RECEIVES:
+        return Dead(reason)
+    return Requeue(_growing(context), why=reason.text, is_counted=True)
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or sorted(known)[:3]
+    listed = ", ".join(near) if near else "none at all"
+    return f"No task is called {name!r} here; the nearest of {len(known)}: {listed}. Is its module imported?"
+
+
+def _policy(task: Task[..., Any], message: Message) -> RetryPolicy:
+    policy = task.options.policy
+    return dataclasses.replace(policy, **message.retry) if message.retry else policy
+
+
+def _failures(message: Message, context: Context, record: Record | None, *, has_backend: bool) -> int:
+    """Attempts that have failed: exact where body or backend counts, else the receives before this."""
+    if context.has_count:
+        return message.retries
+    if record is not None and record.generation == message.generation:
+        return max(message.retries, record.failures)
+    return message.retries if has_backend else message.retries + context.receive_count - 1
+
+
+def _admit(  # noqa: PLR0911 - one return a reason
+    app: App, message: Message, record: Record | None
+) -> Outcome | None:
+    """Why the message needs no run, or none now."""
+    now = app.clock.now()
+    if record is not None and record.generation == message.generation:
+        if record.state == "SUCCESS":
+            return Ignored("it has succeeded already")
+        if record.state == "REVOKED":
+            return Ignored("it was revoked")
+        if record.state in ("FAILURE", "DEAD"):
+            return Dead(
+                Reason("failed", record.error, record.error, record.traceback, failures=record.failures)
+            )
+    if message.expires is not None and now >= message.expires:
+        return Ignored(f"it expired {now - message.expires:.0f} s ago", is_revoked=True)
+    if message.eta is not None and message.eta > now:
+        return Requeue(message.eta - now, why="it is not due yet", body=encode(message))
+    return None
+
+
+def _poison(message: Message, context: Context, failures: int, policy: RetryPolicy) -> Outcome | None:
+    explained = failures if context.has_count else max(policy.retries, failures) - message.retries
+    unexplained = context.receive_count - 1 - explained
+    if unexplained < context.max_receives:
+        return None
+    text = (
+        f"It was received {context.receive_count} times, {unexplained} of them without an end: "
+        "it seems to kill whoever runs it."
+    )
+    return Dead(Reason("poison", text, failures=failures))
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """One call of the user's function, and what it comes to."""
+
+    app: App
+    task: Task[..., Any]
+    message: Message
+    context: Context
+    failures: int
+    policy: RetryPolicy
+
+    def run(self) -> Outcome:
+        try:
+            args, kwargs = self.task.parameters.read(self.message.args, self.message.kwargs)
+        except ArgumentError as error:
+            return Dead(Reason("bad_arguments", str(error), error=_described(error), failures=self.failures))
+        token = running.set(request := self._request())
+        try:
+            result = _call(self.task, request, args, kwargs, self._progress)
+            return Done(self.task.returned.write(result) if self.app.results else None)
+        except EncodeError as error:
+            return Dead(Reason("bad_result", str(error), error=_described(error), failures=self.failures))
+        except Ignore:
+            return Ignored("the task said so")
+        except Reject as signal:
+            return self._rejected(signal)
+        except Retry as signal:
+            return self._retried(signal)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's code may raise anything
+            return self._failed(error)
+        finally:
+            running.reset(token)
+
+    def _request(self) -> Request:
+        limit = self.task.options.time_limit or self.app.conf.settings.task_time_limit
+        ends = [self.app.clock.monotonic() + limit] if limit else []
+        if self.context.deadline is not None:
+            ends.append(self.context.deadline)
+        return Request(
+            message=self.message,
+            queue=self.context.queue,
+            retries=self.failures,
+            receive_count=self.context.receive_count,
+            monotonic=self.app.clock.monotonic,
+            deadline=min(ends, default=None),
+            is_lease_lost=self.context.is_lease_lost,
+        )
+
+    def _rejected(self, signal: Reject) -> Outcome:
+        if signal.requeue:
+            return Requeue(1.0, why=signal.reason or "the task gave it back")
+        text = signal.reason or "The task rejected it."
+        return Dead(Reason("rejected", text, error=_described(signal), failures=self.failures))
+
+    def _retried(self, signal: Retry) -> Outcome:
+        cause = signal.__cause__ or signal.__context__
+        return self._again(self.policy.after(self.failures + 1, signal.countdown), cause or signal)
+
+    def _failed(self, error: BaseException) -> Outcome:
+        return self._again(self.policy.decide(self.failures + 1, error), error)
+
+    def _again(self, decision: Any, error: BaseException) -> Outcome:
+        failures, text, trace = self.failures + 1, _described(error), _traceback(error)
+        if isinstance(decision, GiveUp):
+            return Dead(Reason("failed", f"{text} ({decision.why}).", text, trace, failures=failures))
+        body = encode(dataclasses.replace(self.message, retries=failures))
+        return RetryLater(decision.delay, failures, text, trace, body)
+
+    def _progress(self, progress: Any) -> None:
+        if self.app.results:
+            record = Record(
+                state="PROGRESS",
+                task=self.message.task,
+                generation=self.message.generation,
+                attempt=self.failures + 1,
+                failures=self.failures,
+                progress=progress,
+            )
+            self.app.results.save(self.message.id, record)
+
+
+def _call(
+    task: Task[..., Any],
+    request: Request,
+    args: list[Any],
+    kwargs: dict[str, Any],
+    progress: Callable[[Any], None],
+) -> Any:
+    own = (BoundTask(task.name, request, progress),) if task.options.is_bound else ()
+    value = task.function(*own, *args, **kwargs)
+    return asyncio.run(value) if inspect.iscoroutine(value) else value
+
+
+def _described(error: BaseException) -> str:
+    text = str(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _traceback(error: BaseException) -> str:
+    """The traceback from the user's function on: the frames above are ours."""
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_globals.get("__name__") == __name__:
+        frames = frames.tb_next
+    return "".join(traceback.format_exception(type(error), error, frames))

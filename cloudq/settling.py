@@ -1,0 +1,188 @@
+"""Ending deliveries: the only settler.
+
+Result first, then what follows, then the ack, each only if the one before is sure: whatever breaks between
+two steps, the message is still there and its next delivery goes on from the record.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+from cloudq.delivery import (
+    Accepted,
+    Answer,
+    Dead,
+    Delivery,
+    Done,
+    Ignored,
+    Outcome,
+    Outgoing,
+    Reason,
+    Release,
+    Requeue,
+    RetryLater,
+    Sent,
+    Settled,
+    Unknown,
+)
+from cloudq.errors import BackendUnavailableError, BrokerError
+from cloudq.execution import Execution
+from cloudq.results import Record, ResultStore
+
+__all__ = ["Settler", "SettlingBroker"]
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+FOLLOW_UP_DELAY = 5.0
+"""Seconds until a message whose follow-ups weren't taken is tried again."""
+
+_FINAL_CODES = {"failed", "rejected", "bad_result"}
+
+
+class SettlingBroker(Protocol):
+    """The part of a broker that settles; a Lambda batch has one of its own."""
+
+    def send(self, queue: str, messages: Sequence[Outgoing]) -> list[Accepted]: ...
+    def ack(self, deliveries: Sequence[Delivery]) -> list[Answer]: ...
+    def release(self, releases: Sequence[Release]) -> list[Answer]: ...
+    def dead_letter(self, dead: Sequence[tuple[Delivery, Reason]]) -> list[Answer]: ...
+
+
+class Settler:
+    """Settles deliveries by their executions' outcomes.
+
+    Args:
+        broker: Where they came from.
+        results: Where records are; None where no backend is configured.
+    """
+
+    def __init__(self, broker: SettlingBroker, results: ResultStore | None) -> None:
+        self._broker = broker
+        self._results = results
+
+    def settle(self, items: Sequence[tuple[Delivery, Execution]]) -> list[Answer]:
+        """End each delivery's lease. After `Unknown`, settle it again: every step bears repeating."""
+        answers: list[Answer] = [Unknown("not tried")] * len(items)
+        acks: list[tuple[int, Delivery]] = []
+        releases: list[tuple[int, Release]] = []
+        dead: list[tuple[int, tuple[Delivery, Reason]]] = []
+        for index, (delivery, execution) in enumerate(items):
+            if (failure := self._keep(execution)) is not None:
+                answers[index] = failure
+                continue
+            match self._follow_up(execution.outcome):
+                case Done() | Ignored():
+                    acks.append((index, delivery))
+                case RetryLater(delay=delay, body=body):
+                    releases.append((index, Release(delivery, delay, body)))
+                case Requeue(delay=delay, body=body, is_counted=is_counted):
+                    releases.append((index, Release(delivery, delay, body, is_counted)))
+                case Dead(reason):
+                    dead.append((index, (delivery, reason)))
+        _settle(self._broker.ack, acks, answers)
+        _settle(self._broker.release, releases, answers)
+        _settle(self._broker.dead_letter, dead, answers)
+        for (delivery, execution), answer in zip(items, answers, strict=True):
+            _log(delivery, execution, answer)
+        return answers
+
+    def _keep(self, execution: Execution) -> Unknown | None:
+        record = _record(execution)
+        if self._results is None or record is None or not execution.id:
+            return None
+        try:
+            self._results.save(execution.id, record)
+        except BackendUnavailableError as error:
+            return Unknown(str(error))
+        return None
+
+    def _follow_up(self, outcome: Outcome) -> Outcome:
+        """The outcome, or a release in its place where what follows wasn't surely taken."""
+        if not isinstance(outcome, Done):
+            return outcome
+        for follow_up in outcome.follow_ups:
+            try:
+                (answer,) = self._broker.send(follow_up.queue, [follow_up.outgoing])
+            except BrokerError as error:
+                answer = Unknown(str(error))
+            if not isinstance(answer, Sent):
+                return Requeue(
+                    FOLLOW_UP_DELAY, why=f"what follows wasn't taken: {answer.why}", is_counted=True
+                )
+        return outcome
+
+
+def _settle(
+    call: Callable[[Sequence[T]], list[Answer]], items: list[tuple[int, T]], answers: list[Answer]
+) -> None:
+    if not items:
+        return
+    try:
+        given = call([item for _, item in items])
+    except BrokerError as error:
+        given = [Unknown(str(error))] * len(items)
+    for (index, _), answer in zip(items, given, strict=True):
+        answers[index] = answer
+
+
+def _record(execution: Execution) -> Record | None:
+    """What callers are told; None where nothing is."""
+    base = Record(
+        state="PENDING",
+        task=execution.task,
+        generation=execution.generation,
+        attempt=execution.attempt,
+        failures=execution.attempt - 1,
+    )
+    match execution.outcome:
+        case Done(result=result):
+            return dataclasses.replace(base, state="SUCCESS", result=result)
+        case RetryLater(failures=failures, error=error, traceback=traceback):
+            return dataclasses.replace(
+                base, state="RETRY", failures=failures, error=error, traceback=traceback
+            )
+        case Dead(reason):
+            state = "FAILURE" if reason.code in _FINAL_CODES else "DEAD"
+            error = reason.error or reason.text
+            return dataclasses.replace(
+                base, state=state, failures=reason.failures, error=error, traceback=reason.traceback
+            )
+        case Ignored(is_revoked=True, why=why):
+            return dataclasses.replace(base, state="REVOKED", error=why)
+        case _:
+            return None
+
+
+def _log(delivery: Delivery, execution: Execution, answer: Answer) -> None:
+    extra: dict[str, Any] = {
+        "queue": delivery.queue,
+        "task": execution.task,
+        "message_id": execution.id or delivery.id,
+        "attempt": execution.attempt,
+        "seconds": round(execution.seconds, 6),
+    }
+    if not isinstance(answer, Settled):
+        said = answer.why if isinstance(answer, Unknown) else "its lease had ended"
+        logger.warning("not settled: %s", said, extra={"action": "not_settled", **extra})
+        return
+    match execution.outcome:
+        case Done():
+            logger.info("done", extra={"action": "message_done", **extra})
+        case Ignored(why=why):
+            logger.info("ignored: %s", why, extra={"action": "message_ignored", **extra})
+        case RetryLater(delay=delay, error=error):
+            extra |= {"delay": delay}
+            logger.warning("retry in %.1f s: %s", delay, error, extra={"action": "message_retried", **extra})
+        case Requeue(delay=delay, why=why):
+            extra |= {"delay": delay}
+            logger.info(
+                "given back for %.1f s: %s", delay, why, extra={"action": "message_released", **extra}
+            )
+        case Dead(reason):
+            extra |= {"reason": reason.code}
+            logger.error("dead-lettered: %s", reason.text, extra={"action": "message_dead", **extra})
