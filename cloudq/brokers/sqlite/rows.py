@@ -1,0 +1,67 @@
+"""Messages as rows, and rows as deliveries."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from cloudq.delivery import Delivery, Outgoing, Reason
+
+
+def row(queue: int, message: Outgoing, now: float, *, is_fifo: bool) -> dict[str, Any]:
+    """What `sql.SEND` takes."""
+    return {
+        "queue": queue,
+        "due_at": now + message.delay,
+        "sent_at": now,
+        "message_id": message.id,
+        "group_id": message.group,
+        "fifo_group": (message.group or message.id) if is_fifo else None,
+        "attributes": _text(message.attributes),
+        "reason": None,
+        "body": message.body,
+    }
+
+
+def buried(queue: int, taken: tuple[Any, ...], reason: Reason, now: float) -> dict[str, Any]:
+    """What `sql.SEND` takes, of what `sql.TAKE_OUT` gave."""
+    _, fifo_group, sent_at, message_id, group_id, attributes, body = taken
+    return {
+        "queue": queue,
+        "due_at": now,
+        "sent_at": sent_at,
+        "message_id": message_id,
+        "group_id": group_id,
+        "fifo_group": fifo_group,
+        "attributes": attributes,
+        "reason": json.dumps(asdict(reason)),
+        "body": body,
+    }
+
+
+def delivery(queue: str, leased: tuple[Any, ...]) -> Delivery:
+    """Of what `sql.LEASE` gave."""
+    number, receive_count, message_id, body, group, sent_at, attributes, reason = leased
+    return Delivery(
+        queue=queue,
+        id=message_id,
+        body=body,
+        receipt=f"{number}-{receive_count}",
+        receive_count=receive_count,
+        group=group,
+        sent_at=sent_at,
+        attributes=json.loads(attributes) if attributes else {},
+        reason=Reason(**json.loads(reason)) if reason else None,
+    )
+
+
+def held(delivery: Delivery) -> tuple[int, int]:
+    """The row and the receive that a receipt stands for."""
+    number, _, receive_count = delivery.receipt.partition("-")
+    return int(number), int(receive_count)
+
+
+def _text(attributes: Mapping[str, str]) -> str | None:
+    return json.dumps(dict(attributes)) if attributes else None
