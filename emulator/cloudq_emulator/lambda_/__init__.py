@@ -7,6 +7,6 @@
 | `environment` | one execution environment: a process and its Runtime API |
 | `functions` | every function's environments: cold starts, warm ones, the end of old code |
 | `invoking` | moto's `Invoke`, answered by `functions` |
-| `event`, `filters`, `batch` | pure: an SQS event; which messages pass; when a batch is full, what to delete |
+| `event`, `filters`, `batch` | pure: an SQS event; which messages pass; when a batch is full, what to keep |
 | `poller`, `mapping` | event source mappings: from a queue to a function |
 """
