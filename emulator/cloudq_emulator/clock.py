@@ -1,0 +1,145 @@
+"""The emulator's clock: real time, until somebody moves, freezes or scales it.
+
+Delays, leases, retention, deduplication and the timestamps in answers follow it. Sockets, HTTP dates and
+Lambda's own time limits stay real.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["MovableClock", "real_now", "real_seconds"]
+
+
+def real_now() -> float:
+    """Seconds since the epoch on the machine's own clock, for what must stay real."""
+    return time.time()
+
+
+def real_seconds() -> float:
+    """A reading that only goes forward, for measuring how long something really took."""
+    return time.monotonic()
+
+
+class MovableClock:
+    """A `cloudq.clock.Clock` that can be advanced, set, frozen and scaled while the emulator runs.
+
+    Moved from one thread at a time (the event loop's); read from any.
+    """
+
+    def __init__(self) -> None:
+        self.frozen = False
+        self.scale = 1.0
+        self._moved = threading.Condition()
+        self._watchers: list[Callable[[], None]] = []
+        self._rebase(now=time.time(), monotonic=0.0)
+
+    def now(self) -> float:
+        """Seconds since the epoch, as this clock has it."""
+        if self.frozen:
+            return self._now
+        return self._now + (time.monotonic() - self._real) * self.scale
+
+    def monotonic(self) -> float:
+        """This clock's seconds since it was made; setting it back doesn't turn them back."""
+        if self.frozen:
+            return self._monotonic
+        return self._monotonic + (time.monotonic() - self._real) * self.scale
+
+    def advance(self, seconds: float) -> None:
+        """Let `seconds` (>= 0) pass at once."""
+        if seconds < 0:
+            raise ValueError("advance must be >= 0 seconds; use set to go back")
+        self._move(now=self.now() + seconds, monotonic=self.monotonic() + seconds)
+
+    def set(self, now: float) -> None:
+        """Make it `now`, in seconds since the epoch; it may go back."""
+        forward = max(0.0, now - self.now())
+        self._move(now=now, monotonic=self.monotonic() + forward)
+
+    def freeze(self, *, frozen: bool) -> None:
+        """Stop this clock, or let it go on from where it stands."""
+        now, monotonic = self.now(), self.monotonic()
+        self.frozen = frozen
+        self._move(now=now, monotonic=monotonic)
+
+    def rescale(self, scale: float) -> None:
+        """Let `scale` seconds pass here for each real one (> 0)."""
+        if not scale > 0:
+            raise ValueError("scale must be > 0; use freeze to stop the clock")
+        now, monotonic = self.now(), self.monotonic()
+        self.scale = scale
+        self._move(now=now, monotonic=monotonic)
+
+    def reset(self) -> None:
+        """Go back to real time."""
+        self.frozen, self.scale = False, 1.0
+        self._move(now=time.time(), monotonic=self.monotonic())
+
+    def real_delay(self, at: float) -> float | None:
+        """Real seconds until `now` reads `at`; None while frozen short of it."""
+        left = at - self.now()
+        if left <= 0:
+            return 0.0
+        return None if self.frozen else left / self.scale
+
+    def watch(self, moved: Callable[[], None]) -> Callable[[], None]:
+        """Have `moved` called on the mover's thread after each move; returns what ends that."""
+        self._watchers.append(moved)
+        return lambda: self._watchers.remove(moved)
+
+    async def asleep(self, seconds: float) -> None:
+        """Sleep until `seconds` of this clock have passed; wakes at once when it is moved past them."""
+        until = self.monotonic() + seconds
+        moved = asyncio.Event()
+        unwatch = self.watch(moved.set)
+        try:
+            while (left := until - self.monotonic()) > 0:
+                moved.clear()
+                await _wait(moved, None if self.frozen else left / self.scale)
+        finally:
+            unwatch()
+
+    def wait(self, condition: threading.Condition, until: float | None) -> None:
+        """Wait on a held condition until notified, or until `monotonic` reads `until`; may return early."""
+        left = None if until is None or self.frozen else max(0.0, until - self.monotonic()) / self.scale
+        unwatch = self.watch(lambda: _notify(condition))
+        try:
+            condition.wait(left)
+        finally:
+            unwatch()
+
+    def sleep(self, seconds: float) -> None:
+        """Block this thread for `seconds` of this clock."""
+        until = self.monotonic() + seconds
+        with self._moved:
+            while (left := until - self.monotonic()) > 0:
+                self._moved.wait(None if self.frozen else left / self.scale)
+
+    def _move(self, *, now: float, monotonic: float) -> None:
+        self._rebase(now=now, monotonic=monotonic)
+        with self._moved:
+            self._moved.notify_all()
+        for moved in list(self._watchers):
+            moved()
+
+    def _rebase(self, *, now: float, monotonic: float) -> None:
+        self._now, self._monotonic, self._real = now, monotonic, time.monotonic()
+
+
+def _notify(condition: threading.Condition) -> None:
+    with condition:
+        condition.notify_all()
+
+
+async def _wait(moved: asyncio.Event, timeout: float | None) -> None:  # noqa: ASYNC109 - None waits for ever
+    try:
+        await asyncio.wait_for(moved.wait(), timeout)
+    except TimeoutError:
+        return

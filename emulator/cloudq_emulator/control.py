@@ -1,0 +1,139 @@
+"""The control API: everything under ``/_cloudq/``, and the two paths that people's habits expect."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from cloudq_emulator.http import Response
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from cloudq_emulator.clock import MovableClock
+    from cloudq_emulator.counts import RequestCounts
+    from cloudq_emulator.http import Request
+    from cloudq_emulator.sqs.engine.message import Message
+    from cloudq_emulator.sqs.service import SqsService
+
+_PEEK: Final = 100
+"""Messages that a peek shows: the oldest."""
+
+
+class Control:
+    """Answers the control API.
+
+    Args:
+        clock: The clock to be moved.
+        sqs: The queues to be looked into.
+        counts: The count of requests.
+        reset: Empties the whole emulator.
+    """
+
+    def __init__(
+        self,
+        clock: MovableClock,
+        sqs: SqsService,
+        counts: RequestCounts,
+        reset: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._clock = clock
+        self._sqs = sqs
+        self._counts = counts
+        self._reset = reset
+
+    def owns(self, path: str) -> bool:
+        """Whether a path is the control API's."""
+        return path.startswith(("/_cloudq/", "/_localstack/")) or path == "/moto-api/reset"
+
+    async def answer(self, request: Request) -> Response:
+        """Answer a request to it."""
+        path = request.path.rstrip("/")
+        match request.method, path.split("/")[1:]:
+            case "GET", ["_cloudq", "health"]:
+                return _ok({"status": "up", "waiting": self._sqs.polls.count})
+            case "GET", ["_localstack", "health"]:
+                return _ok({"services": {"sqs": "running"}, "edition": "cloudq"})
+            case "GET", ["_cloudq", "requests"]:
+                return _ok({"requests": self._counts.rows()})
+            case "DELETE", ["_cloudq", "requests"]:
+                self._counts.clear()
+                return _ok({"requests": []})
+            case "POST", ["_cloudq" | "moto-api", "reset"]:
+                await self._reset()
+                return _ok({"status": "ok"})
+            case "GET", ["_cloudq", "clock"]:
+                return self._clock_now()
+            case "POST", ["_cloudq", "clock"]:
+                return self._move_clock(request)
+            case "GET", ["_cloudq", "queues", name, "messages"]:
+                return self._peek(name)
+            case _:
+                return _error(404, f"There is no {request.method} {path}.")
+
+    def _clock_now(self) -> Response:
+        now = datetime.fromtimestamp(self._clock.now(), UTC).isoformat().replace("+00:00", "Z")
+        return _ok({"now": now, "frozen": self._clock.frozen, "scale": self._clock.scale})
+
+    def _move_clock(self, request: Request) -> Response:
+        try:
+            _move(self._clock, orjson.loads(request.body or b"{}"))
+        except (ValueError, TypeError, AttributeError) as error:
+            return _error(
+                400, f"{error}. Send one of advance (seconds), set (RFC 3339), freeze (bool), scale (> 0)."
+            )
+        return self._clock_now()
+
+    def _peek(self, name: str) -> Response:
+        for queue in self._sqs.registry:
+            if queue.name == name:
+                queue.advance(self._clock.now())
+                shown = [_shown(message) for _, message in zip(range(_PEEK), queue, strict=False)]
+                return _ok({"queue": queue.arn, "messages": shown})
+        return _error(404, f"There is no queue {name}.")
+
+
+def _move(clock: MovableClock, order: dict[str, Any]) -> None:
+    if len(order) != 1:
+        raise ValueError(f"Exactly one thing can be done to the clock at a time, not {len(order)}")
+    match order:
+        case {"advance": float() | int() as seconds}:
+            clock.advance(seconds)
+        case {"set": str() as moment}:
+            clock.set(_instant(moment))
+        case {"freeze": bool() as frozen}:
+            clock.freeze(frozen=frozen)
+        case {"scale": float() | int() as scale}:
+            clock.rescale(scale)
+        case _:
+            raise ValueError(f"The clock doesn't understand {order}")
+
+
+def _instant(moment: str) -> float:
+    at = datetime.fromisoformat(moment)
+    if at.tzinfo is None:
+        raise ValueError(f"{moment} has no offset; end it in Z for UTC")
+    return at.timestamp()
+
+
+def _shown(message: Message) -> dict[str, Any]:
+    return {
+        "id": message.id,
+        "state": message.state,
+        "body": message.body,
+        "attributes": message.attributes or {},
+        "group": message.group,
+        "sent_at": message.sent_at,
+        "receive_count": message.receive_count,
+        "dead_letter_source": message.dead_letter_source,
+    }
+
+
+def _ok(content: dict[str, Any]) -> Response:
+    return Response(200, orjson.dumps(content))
+
+
+def _error(status: int, message: str) -> Response:
+    return Response(status, orjson.dumps({"error": message}))

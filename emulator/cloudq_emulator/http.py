@@ -1,0 +1,226 @@
+"""HTTP/1.1 over asyncio: requests parsed by httptools, answered in order, most without a task of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from dataclasses import dataclass
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+import httptools
+
+from cloudq_emulator.clock import real_now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    Handler = Callable[["Request"], "Response | Coroutine[None, None, Response]"]
+
+logger = logging.getLogger(__name__)
+
+_REASONS: Final = {status.value: status.phrase.encode() for status in HTTPStatus}
+_QUEUED: Final = 32
+"""Pipelined requests that wait on one connection before we stop reading from it."""
+
+
+@dataclass(slots=True)
+class Request:
+    """One request.
+
+    Args:
+        method: As ``POST``.
+        target: What stands after it: path and query, percent-encoded.
+        headers: By lower-case name; a repeated one is joined by a comma.
+        raw_headers: As they came.
+        body: Its content, without any transfer coding.
+        keep_alive: Whether the connection stays after the answer.
+    """
+
+    method: str
+    target: str
+    headers: dict[bytes, bytes]
+    raw_headers: list[tuple[bytes, bytes]]
+    body: bytes
+    keep_alive: bool
+
+    @property
+    def path(self) -> str:
+        """The target without its query."""
+        return self.target.partition("?")[0]
+
+    @property
+    def query(self) -> str:
+        """The target's query."""
+        return self.target.partition("?")[2]
+
+    def header(self, name: bytes) -> str:
+        """One header, empty if it isn't there."""
+        return self.headers.get(name, b"").decode("latin-1")
+
+
+@dataclass(slots=True)
+class Response:
+    """One answer; `Content-Length`, `Date` and `Connection` are added on the way out."""
+
+    status: int
+    body: bytes
+    content_type: bytes = b"application/json"
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+class Connection(asyncio.Protocol):
+    """One client's connection.
+
+    Invariant: at most one request is being answered at a time, so answers keep the order of requests.
+
+    Args:
+        handler: What answers; a coroutine gets a task, which is cancelled when the client goes away.
+        connections: All that are open, this one among them while it is.
+    """
+
+    def __init__(self, handler: Handler, connections: set[Connection]) -> None:
+        self._handler = handler
+        self._connections = connections
+        self._parser = httptools.HttpRequestParser(self)
+        self._waiting: deque[Request] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - TCP servers make no other
+        self._transport = transport
+        self._connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        self._connections.discard(self)
+        self._transport = None
+        self._waiting.clear()
+        if self._task is not None:
+            self._task.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self.close()
+        except httptools.HttpParserError as error:
+            self._write(Response(400, str(error).encode(), b"text/plain"), keep_alive=False)
+
+    def close(self) -> None:
+        """Close at once; an answer under way is dropped."""
+        if self._transport is not None:
+            self._transport.close()
+
+    # What httptools calls, in this order.
+
+    def on_message_begin(self) -> None:
+        self._target = b""
+        self._raw_headers: list[tuple[bytes, bytes]] = []
+        self._headers: dict[bytes, bytes] = {}
+        self._chunks: list[bytes] = []
+
+    def on_url(self, url: bytes) -> None:
+        self._target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._raw_headers.append((name, value))
+        name = name.lower()
+        if name in self._headers:
+            value = self._headers[name] + b"," + value
+        self._headers[name] = value
+
+    def on_headers_complete(self) -> None:
+        if self._headers.get(b"expect", b"").lower() == b"100-continue" and self._transport is not None:
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_body(self, body: bytes) -> None:
+        self._chunks.append(body)
+
+    def on_message_complete(self) -> None:
+        request = Request(
+            self._parser.get_method().decode(),
+            self._target.decode("latin-1"),
+            self._headers,
+            self._raw_headers,
+            b"".join(self._chunks),
+            self._parser.should_keep_alive(),
+        )
+        if self._task is None:
+            self._answer(request)
+        else:
+            self._queue(request)
+
+    def _queue(self, request: Request) -> None:
+        self._waiting.append(request)
+        if len(self._waiting) >= _QUEUED and self._transport is not None:
+            self._transport.pause_reading()
+
+    def _answer(self, request: Request) -> None:
+        try:
+            response = self._handler(request)
+        except Exception:
+            logger.exception("A request could not be answered", extra={"action": "request_failed"})
+            response = _broken()
+        if isinstance(response, Response):
+            self._write(response, keep_alive=request.keep_alive, is_head=request.method == "HEAD")
+        else:
+            self._task = asyncio.get_running_loop().create_task(self._answer_later(request, response))
+
+    async def _answer_later(self, request: Request, coming: Coroutine[None, None, Response]) -> None:
+        try:
+            response = await coming
+        except Exception:
+            logger.exception("A request could not be answered", extra={"action": "request_failed"})
+            response = _broken()
+        self._task = None
+        self._write(response, keep_alive=request.keep_alive, is_head=request.method == "HEAD")
+        while self._waiting and self._task is None:
+            self._answer(self._waiting.popleft())
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def _write(self, response: Response, *, keep_alive: bool, is_head: bool = False) -> None:
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        transport.write(_encode(response, keep_alive=keep_alive, is_head=is_head))
+        if not keep_alive:
+            transport.close()
+
+
+def _encode(response: Response, *, keep_alive: bool, is_head: bool) -> bytes:
+    status, body = response.status, response.body
+    lines = [
+        b"HTTP/1.1 %d %s" % (status, _REASONS.get(status, b"")),
+        b"Date: " + _date(),
+        *(b"%s: %s" % header for header in response.headers),
+    ]
+    names = {name.lower() for name, _ in response.headers} if response.headers else ()
+    if response.content_type and b"content-type" not in names:
+        lines.append(b"Content-Type: " + response.content_type)
+    # A HEAD's answer has the length of what a GET would bring.
+    if b"content-length" not in names and status != HTTPStatus.NO_CONTENT:
+        lines.append(b"Content-Length: %d" % len(body))
+    lines.append(b"Connection: keep-alive" if keep_alive else b"Connection: close")
+    return b"\r\n".join(lines) + b"\r\n\r\n" + (b"" if is_head else body)
+
+
+_dates: dict[int, bytes] = {}
+
+
+def _date() -> bytes:
+    second = int(real_now())
+    date = _dates.get(second)
+    if date is None:
+        _dates.clear()
+        date = _dates[second] = formatdate(second, usegmt=True).encode()
+    return date
+
+
+def _broken() -> Response:
+    return Response(
+        500, b'{"__type": "InternalFailure", "message": "The emulator failed; its log says why."}'
+    )

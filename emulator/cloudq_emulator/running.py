@@ -1,0 +1,151 @@
+"""A run of the emulator in a terminal: from its options to an exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import json
+import logging
+import signal
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from cloudq_emulator import environment
+from cloudq_emulator.clock import real_now
+from cloudq_emulator.server import Server
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_NOT_FOUND, _NOT_EXECUTABLE = 127, 126
+"""Exit codes as a shell's."""
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line asks for."""
+
+    host: str
+    port: int
+    account: str
+    queues: tuple[str, ...]
+    template: Path | None
+    verbose: bool
+    as_json: bool
+    command: tuple[str, ...]
+
+
+def run(options: Options) -> int:
+    """Run until stopped, or until the command ends; returns the exit code.
+
+    Raises:
+        ClickException: It couldn't start.
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    if options.host not in _LOOPBACK:
+        click.echo(
+            f"Warning: {options.host} is no loopback address: whoever reaches it may do anything here, "
+            "without credentials, and run code as Lambda functions.",
+            err=True,
+        )
+    return asyncio.run(_run(options))
+
+
+async def _run(options: Options) -> int:
+    stopped = _on_signals()
+    server = Server(options.host, options.port, options.account)
+    if options.verbose:
+        server.counts.on_add = _print_request
+    await _start(server, options)
+    try:
+        await _prepare(server, options)
+        _announce(server, options)
+        if options.command:
+            return await _run_command(options.command, server.endpoint, stopped)
+        await stopped.wait()
+        return 0
+    finally:
+        await server.stop()
+
+
+def _print_request(service: str, operation: str, queue: str, status: int) -> None:
+    at = datetime.fromtimestamp(real_now(), UTC).strftime("%H:%M:%S.%f")[:-3]
+    click.echo(f"{at} {status} {service or '-'} {operation} {queue}".rstrip(), err=True)
+
+
+def _on_signals() -> asyncio.Event:
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    return stopped
+
+
+async def _start(server: Server, options: Options) -> None:
+    try:
+        await server.start()
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise click.ClickException(
+                f"can't listen on {options.host} port {options.port}: {error}"
+            ) from error
+        raise click.ClickException(
+            f"port {options.port} is taken, perhaps by another emulator, LocalStack or moto_server; "
+            "stop that, or take a free port with --port 0"
+        ) from error
+
+
+async def _prepare(server: Server, options: Options) -> None:
+    for name in options.queues:
+        attributes = {"FifoQueue": "true"} if name.endswith(".fifo") else {}
+        await server.sqs.call(
+            "CreateQueue",
+            {"QueueName": name, "Attributes": attributes},
+            account=options.account,
+            region=environment.settings(server.endpoint)["AWS_REGION"],
+        )
+    if options.template is not None:
+        from cloudq_emulator.cloudformation import deploy_template
+
+        await asyncio.to_thread(deploy_template, options.template, server.endpoint)
+
+
+def _announce(server: Server, options: Options) -> None:
+    settings = environment.settings(server.endpoint)
+    if options.as_json:
+        click.echo(json.dumps({"endpoint": server.endpoint, "port": server.port, "environment": settings}))
+        return
+    # With a command its own output is what is wanted on stdout.
+    click.echo(
+        f"cloudq emulate: {server.endpoint}, all in memory, account {options.account}",
+        err=bool(options.command),
+    )
+    if not options.command:
+        click.echo("".join(f"  export {name}={value}\n" for name, value in settings.items()), nl=False)
+        click.echo("Ctrl-C stops it.")
+
+
+async def _run_command(command: tuple[str, ...], endpoint: str, stopped: asyncio.Event) -> int:
+    try:
+        process = await asyncio.create_subprocess_exec(*command, env=environment.for_command(endpoint))
+    except FileNotFoundError:
+        click.echo(f"Error: {command[0]}: no such command", err=True)
+        return _NOT_FOUND
+    except PermissionError:
+        click.echo(f"Error: {command[0]}: not executable", err=True)
+        return _NOT_EXECUTABLE
+    passing_on = asyncio.create_task(_pass_on(stopped, process))
+    code = await process.wait()
+    passing_on.cancel()
+    return 128 - code if code < 0 else code
+
+
+async def _pass_on(stopped: asyncio.Event, process: asyncio.subprocess.Process) -> None:
+    """A signal that ends us ends the command first; a Ctrl-C has reached it already and does no harm twice."""
+    await stopped.wait()
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()

@@ -1,0 +1,128 @@
+"""The emulator's server: one process, one event loop, one port on loopback.
+
+request ──► control API          /_cloudq/…
+        ├─► SQS, ours            answered on the spot; a long poll waits in a task
+        └─► everything else      moto, in a thread
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from typing import TYPE_CHECKING, Final
+
+from cloudq_emulator.caller import Caller, Callers
+from cloudq_emulator.clock import MovableClock
+from cloudq_emulator.control import Control
+from cloudq_emulator.counts import RequestCounts
+from cloudq_emulator.http import Connection, Request, Response
+from cloudq_emulator.moto_app import MotoApp
+from cloudq_emulator.sqs.door import SqsDoor
+from cloudq_emulator.sqs.moto_backend import install
+from cloudq_emulator.sqs.service import SqsService
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+DEFAULT_ACCOUNT: Final = "000000000000"
+DEFAULT_PORT: Final = 4566
+"""Where LocalStack listens, and so where people's scripts look."""
+
+_GC_THRESHOLD: Final = (50_000, 20, 100)
+"""Rarer collections: messages are many and make no cycles."""
+
+
+class Server:
+    """A running emulator.
+
+    Args:
+        host: The address to listen on.
+        port: The port; 0 takes a free one.
+        account: The account of callers whose access key isn't one.
+    """
+
+    def __init__(
+        self, host: str = "127.0.0.1", port: int = DEFAULT_PORT, account: str = DEFAULT_ACCOUNT
+    ) -> None:
+        self._host = host
+        self._port = port
+        self._callers = Callers(account)
+        self.account = account
+        self.clock = MovableClock()
+        self.counts = RequestCounts()
+        self.sqs = SqsService(self.clock)
+        self._door = SqsDoor(self.sqs, self.counts)
+        self._control = Control(self.clock, self.sqs, self.counts, self.reset)
+        self._connections: set[Connection] = set()
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on, once started."""
+        return self._port
+
+    @property
+    def endpoint(self) -> str:
+        """The URL to give to clients; by name, since moto takes an address for an S3 bucket."""
+        host = "localhost" if self._host in {"127.0.0.1", "::1", "0.0.0.0"} else self._host  # noqa: S104 - compared
+        return f"http://{host}:{self._port}"
+
+    async def start(self) -> None:
+        """Listen; when it returns, every service answers.
+
+        Raises:
+            OSError: The port is taken.
+        """
+        loop = asyncio.get_running_loop()
+        self._listener = await loop.create_server(self._connect, self._host, self._port, start_serving=False)
+        self._port = self._listener.sockets[0].getsockname()[1]
+        self.sqs.live_on(loop)
+        self.sqs.origin = self.endpoint
+        self._moto = MotoApp(self._host, self._port)
+        install(self.sqs)
+        await self._start_lambda()
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*_GC_THRESHOLD)
+        await self._listener.start_serving()
+
+    async def stop(self) -> None:
+        """Stop listening, end what waits, close every connection."""
+        self._listener.close()
+        await self._mappings.stop()
+        self.sqs.polls.release()
+        for connection in list(self._connections):
+            connection.close()
+        self._moto.close()
+
+    async def reset(self) -> None:
+        """Empty everything, and go back to real time."""
+        await self._moto.reset()
+        await self._mappings.reset()
+        self.sqs.reset()
+        self.clock.reset()
+        self.counts.clear()
+
+    async def _start_lambda(self) -> None:
+        from cloudq_emulator.lambda_.mapping import MappingRunner
+
+        self._mappings = MappingRunner(service=self.sqs, clock=self.clock, endpoint=self.endpoint)
+        await self._mappings.start()
+
+    def _connect(self) -> Connection:
+        return Connection(self._handle, self._connections)
+
+    def _handle(self, request: Request) -> Response | Coroutine[None, None, Response]:
+        caller = self._callers.of(request)
+        if self._door.is_json(request):
+            return self._door.answer_json(request, caller)
+        if self._control.owns(request.path):
+            return self._control.answer(request)
+        if self._door.is_query(request, caller):
+            return self._door.answer_query(request, caller)
+        return self._ask_moto(request, caller)
+
+    async def _ask_moto(self, request: Request, caller: Caller) -> Response:
+        response = await self._moto.answer(request)
+        operation = request.header(b"x-amz-target").rpartition(".")[2] or f"{request.method} {request.path}"
+        self.counts.add(caller.service, operation, "", response.status)
+        return response

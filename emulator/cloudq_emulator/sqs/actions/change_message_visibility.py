@@ -1,0 +1,42 @@
+"""ChangeMessageVisibility: let a lease last longer, or give the message back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cloudq_emulator.sqs import limits
+from cloudq_emulator.sqs.call import integer
+from cloudq_emulator.sqs.errors import MISSING_PARAMETER
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cloudq_emulator.sqs.call import Call
+    from cloudq_emulator.sqs.engine.queue import Queue
+
+
+def change_message_visibility(call: Call) -> dict[str, Any]:
+    """Answer nothing."""
+    change_lease(call, call.queue(), call.params)
+    return {}
+
+
+def change_lease(call: Call, queue: Queue, entry: Mapping[str, Any]) -> None:
+    """Change the lease that a request or a batch's entry names.
+
+    Raises:
+        SqsError: It can't be changed so.
+    """
+    handle = entry.get("ReceiptHandle")
+    if not handle:
+        raise MISSING_PARAMETER(name="ReceiptHandle")
+    bounds = (0, limits.LEASE)
+    seconds = integer(
+        entry,
+        "VisibilityTimeout",
+        bounds,
+        f"VisibilityTimeout must be an integer between 0 and {limits.LEASE}",
+    )
+    if seconds is None:
+        raise MISSING_PARAMETER(name="VisibilityTimeout")
+    queue.change_lease(handle, seconds, call.now)

@@ -1,0 +1,130 @@
+"""One call of an operation, as the actions see it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from cloudq_emulator.sqs.errors import INVALID_ADDRESS, MISSING_PARAMETER, invalid_value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from cloudq_emulator.sqs.engine.queue import Queue
+    from cloudq_emulator.sqs.engine.registry import Registry
+
+_ACCOUNT: Final = re.compile(r"\d{12}")
+
+
+@dataclass(slots=True)
+class Call:
+    """What an operation was called with, and what it works on.
+
+    Args:
+        params: The request as the JSON protocol has it.
+        account: The caller's account.
+        region: The caller's region.
+        origin: What queue URLs begin with.
+        now: The clock's reading.
+        registry: All queues.
+    """
+
+    params: Mapping[str, Any]
+    account: str
+    region: str
+    origin: str
+    now: float
+    registry: Registry
+    touched: Queue | None = None
+    """The queue that the call turned out to be about, for the count of requests."""
+
+    def queue(self) -> Queue:
+        """The queue that ``QueueUrl`` names.
+
+        Raises:
+            SqsError: There is none, or it is no queue's URL.
+        """
+        account, region, name = locate(self.required("QueueUrl"), self.account, self.region)
+        self.touched = self.registry.get(account, region, name)
+        self.touched.advance(self.now)
+        return self.touched
+
+    def url(self, queue: Queue) -> str:
+        """A queue's URL, on the host that the caller reached us by."""
+        return f"{self.origin}/{queue.account}/{queue.name}"
+
+    def required(self, name: str) -> Any:
+        """A parameter that must be there.
+
+        Raises:
+            SqsError: It isn't.
+        """
+        value = self.params.get(name)
+        if value is None or value == "":
+            raise MISSING_PARAMETER(name=name)
+        return value
+
+
+def locate(url: str, account: str, region: str) -> tuple[str, str, str]:
+    """Account, region and name of the queue that a URL means.
+
+    Understood: ``…/account/name``, ``…/queue/region/account/name``, and a bare name, which is the caller's.
+
+    Raises:
+        SqsError: It is no queue's URL.
+    """
+    parts = urlsplit(url).path.strip("/").split("/") if "/" in url else [url]
+    match parts:
+        case [name] if name:
+            return account, region, name
+        case ["queue", of_region, of_account, name] if _ACCOUNT.fullmatch(of_account):
+            return of_account, of_region, name
+        case [*_, of_account, name] if _ACCOUNT.fullmatch(of_account):
+            return of_account, region, name
+        case _:
+            raise INVALID_ADDRESS(url=url)
+
+
+def integer(params: Mapping[str, Any], name: str, bounds: tuple[int, int], reason: str) -> int | None:
+    """An optional integer parameter; text is taken too, since the query protocol has nothing else.
+
+    Raises:
+        SqsError: It is no integer or out of `bounds`; says `reason`.
+    """
+    value = params.get(name)
+    if value is None:
+        return None
+    try:
+        number = int(value)
+    except (TypeError, ValueError):
+        raise invalid_value(value, name, reason) from None
+    if not bounds[0] <= number <= bounds[1]:
+        raise invalid_value(value, name, reason)
+    return number
+
+
+def page(call: Call, queues: Sequence[Queue], most: int) -> tuple[list[str], str]:
+    """URLs of one page of queues in the order of names, and the token of the next; no token on the last.
+
+    Raises:
+        SqsError: ``MaxResults`` or ``NextToken`` is wrong.
+    """
+    limit = integer(
+        call.params, "MaxResults", (1, most), f"MaxResults must be an integer between 1 and {most}."
+    )
+    after = _read_token(call.params.get("NextToken") or "")
+    rest = [queue for queue in queues if queue.name > after]
+    shown = rest[: limit or most]
+    token = base64.b64encode(shown[-1].name.encode()).decode() if limit and len(rest) > len(shown) else ""
+    return [call.url(queue) for queue in shown], token
+
+
+def _read_token(token: str) -> str:
+    try:
+        return base64.b64decode(token, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        raise invalid_value(token, "NextToken", "The token is not one that was given out.") from None

@@ -1,0 +1,143 @@
+"""SQS over HTTP: which requests are its own, and how they are answered."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from cloudq_emulator.http import Response
+from cloudq_emulator.sqs.actions import ACTIONS, Reception
+from cloudq_emulator.sqs.engine.message import new_id
+from cloudq_emulator.sqs.errors import SqsError
+from cloudq_emulator.sqs.protocol import json, query
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from cloudq_emulator.caller import Caller
+    from cloudq_emulator.counts import RequestCounts
+    from cloudq_emulator.http import Request
+    from cloudq_emulator.sqs.call import Call
+    from cloudq_emulator.sqs.service import SqsService
+
+_FORM: Final = "application/x-www-form-urlencoded"
+_HOST: Final = re.compile(r"(?:[a-z0-9-]+\.)?(?:sqs|queue)\.")
+_QUEUE_PATH: Final = re.compile(r"/(?:queue/[a-z0-9-]+/)?\d{12}/[A-Za-z0-9_-]+(?:\.fifo)?/?")
+_ACTION: Final = re.compile(r"(?:^|&)Action=(\w+)")
+
+
+class SqsDoor:
+    """Answers SQS's requests in whichever protocol they come.
+
+    Args:
+        service: SQS.
+        counts: Where requests are counted.
+    """
+
+    def __init__(self, service: SqsService, counts: RequestCounts) -> None:
+        self._service = service
+        self._counts = counts
+
+    def is_json(self, request: Request) -> bool:
+        """Whether a request is SQS's in the JSON protocol."""
+        return request.headers.get(b"x-amz-target", b"").startswith(json.TARGET_PREFIX)
+
+    def is_query(self, request: Request, caller: Caller) -> bool:
+        """Whether a request is SQS's in the query protocol: by signature or host, or else by what it asks."""
+        if b"x-amz-target" in request.headers:
+            return False
+        if caller.service:
+            return caller.service == "sqs"
+        if _HOST.match(request.header(b"host")):
+            return True
+        action = _ACTION.search(_form(request))
+        return action is not None and (
+            action[1] in ACTIONS or _QUEUE_PATH.fullmatch(request.path) is not None
+        )
+
+    def answer_json(self, request: Request, caller: Caller) -> Response | Coroutine[None, None, Response]:
+        """Answer in the JSON protocol."""
+        operation = request.headers[b"x-amz-target"][len(json.TARGET_PREFIX) :].decode("latin-1")
+        exchange = _JsonExchange()
+        return self._answer(operation, lambda: json.read(request.body), request, caller, exchange)
+
+    def answer_query(self, request: Request, caller: Caller) -> Response | Coroutine[None, None, Response]:
+        """Answer in the query protocol; a queue's URL may be the request's own path."""
+        operation, params = query.read(_form(request))
+        if "QueueUrl" not in params and _QUEUE_PATH.fullmatch(request.path):
+            params["QueueUrl"] = request.path
+        return self._answer(operation, lambda: params, request, caller, _QueryExchange(operation))
+
+    def _answer(
+        self,
+        operation: str,
+        read: Callable[[], dict[str, Any]],
+        request: Request,
+        caller: Caller,
+        exchange: _JsonExchange | _QueryExchange,
+    ) -> Response | Coroutine[None, None, Response]:
+        queue = ""
+        try:
+            host = request.header(b"host")
+            origin = f"http://{host}" if host else ""
+            call = self._service.begin(read(), account=caller.account, region=caller.region, origin=origin)
+            try:
+                answer = self._service.perform(operation, call)
+            finally:
+                queue = call.touched.name if call.touched else ""
+        except SqsError as error:
+            self._counts.add("sqs", operation, queue, error.status)
+            return exchange.refuse(error)
+        if isinstance(answer, Reception):
+            return self._answer_later(operation, call, answer, exchange)
+        self._counts.add("sqs", operation, queue, 200)
+        return exchange.accept(answer)
+
+    async def _answer_later(
+        self, operation: str, call: Call, reception: Reception, exchange: _JsonExchange | _QueryExchange
+    ) -> Response:
+        answer = await self._service.polls.wait(reception)
+        self._counts.add("sqs", operation, call.touched.name if call.touched else "", 200)
+        return exchange.accept(answer)
+
+
+class _JsonExchange:
+    """The answers of one JSON request."""
+
+    def accept(self, answer: dict[str, Any]) -> Response:
+        return Response(200, json.write(answer), json.CONTENT_TYPE, (_request_id(),))
+
+    def refuse(self, error: SqsError) -> Response:
+        body, code = json.write_error(error)
+        return Response(error.status, body, json.CONTENT_TYPE, (_request_id(), (b"x-amzn-query-error", code)))
+
+
+class _QueryExchange:
+    """The answers of one query request."""
+
+    def __init__(self, operation: str) -> None:
+        self._operation = operation
+
+    def accept(self, answer: dict[str, Any]) -> Response:
+        header = _request_id()
+        return Response(
+            200, query.write(self._operation, answer, header[1].decode()), query.CONTENT_TYPE, (header,)
+        )
+
+    def refuse(self, error: SqsError) -> Response:
+        header = _request_id()
+        return Response(
+            error.status, query.write_error(error, header[1].decode()), query.CONTENT_TYPE, (header,)
+        )
+
+
+def _request_id() -> tuple[bytes, bytes]:
+    return b"x-amzn-RequestId", new_id().encode()
+
+
+def _form(request: Request) -> str:
+    if request.method == "GET":
+        return request.query
+    if request.header(b"content-type").startswith(_FORM):
+        return request.body.decode("utf-8", "replace")
+    return request.query

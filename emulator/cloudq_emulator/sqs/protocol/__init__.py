@@ -1,0 +1,1 @@
+"""How SQS is spoken over HTTP: thin shells over the service."""

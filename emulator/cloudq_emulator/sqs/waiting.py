@@ -1,0 +1,142 @@
+"""Long polls: receives that wait, woken by an arrival, a delay's or a lease's end, or the clock; never polling."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cloudq_emulator.clock import MovableClock
+    from cloudq_emulator.sqs.actions import Reception
+    from cloudq_emulator.sqs.engine.queue import Queue
+
+
+@dataclass(slots=True, eq=False)
+class _Poll:
+    """One receive that waits.
+
+    Args:
+        reception: What to try.
+        until: When it ends empty-handed on the movable clock; real time ends it as well.
+        answer: Where the answer goes.
+    """
+
+    reception: Reception
+    until: float
+    answer: asyncio.Future[dict[str, Any]]
+
+
+class LongPolls:
+    """The receives that wait, those of one queue in the order in which they came.
+
+    One timer of the loop is armed for the earliest moment at which something may end a wait. The queues
+    tell us of what happens to them (we are their watcher), but only while somebody waits on them.
+    """
+
+    def __init__(self, clock: MovableClock) -> None:
+        self._clock = clock
+        self._polls: dict[Queue, deque[_Poll]] = {}
+        self._woken: list[Queue] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._armed_for: float | None = None
+        clock.watch(self._tick)
+
+    @property
+    def count(self) -> int:
+        """How many wait."""
+        return sum(map(len, self._polls.values()))
+
+    async def wait(self, reception: Reception) -> dict[str, Any]:
+        """Wait until `reception` finds messages or its time is over.
+
+        Its time is over on the movable clock or in reality, whichever is first: with the clock frozen a
+        client still gets its answer before it gives up on the connection.
+        """
+        poll = _Poll(
+            reception, self._clock.now() + reception.wait, asyncio.get_running_loop().create_future()
+        )
+        self._enter(poll)
+        try:
+            async with asyncio.timeout(reception.wait):
+                return await poll.answer
+        except TimeoutError:
+            return {}
+        finally:
+            self._leave(poll)
+
+    def became_ready(self, queue: Queue) -> None:
+        """A watched queue has a message; it is handed out by `serve`, once the operation is through."""
+        self._woken.append(queue)
+
+    def will_be_due(self, at: float) -> None:
+        """A delay or a lease of a watched queue ends `at`."""
+        if self._armed_for is None or at < self._armed_for:
+            self._arm(at)
+
+    def serve(self) -> None:
+        """Hand what arrived to those who wait for it. Called after every operation."""
+        if self._woken:
+            now = self._clock.now()
+            while self._woken:
+                self._serve(self._woken.pop(), now)
+
+    def release(self, queue: Queue | None = None) -> None:
+        """End the waits on a queue that is deleted, or all, with no messages."""
+        for one in [queue] if queue is not None else list(self._polls):
+            for poll in self._polls.get(one, ()):
+                _answer(poll, {})
+
+    def _enter(self, poll: _Poll) -> None:
+        queue = poll.reception.queue
+        self._polls.setdefault(queue, deque()).append(poll)
+        queue.watcher = self
+        due_at = queue.next_due_at()
+        self.will_be_due(poll.until if due_at is None else min(due_at, poll.until))
+
+    def _leave(self, poll: _Poll) -> None:
+        queue = poll.reception.queue
+        polls = self._polls[queue]
+        polls.remove(poll)
+        if not polls:
+            del self._polls[queue]
+            queue.watcher = None
+
+    def _serve(self, queue: Queue, now: float) -> None:
+        for poll in self._polls.get(queue, ()):
+            if poll.answer.done():
+                continue
+            answer = poll.reception.attempt(now)
+            if not answer:
+                return
+            poll.answer.set_result(answer)
+
+    def _tick(self) -> None:
+        """Something may be due, or the clock was moved: look at every queue that is waited on."""
+        now = self._clock.now()
+        for queue, polls in list(self._polls.items()):
+            queue.advance(now)
+            self.serve()
+            for poll in polls:
+                if poll.until <= now:
+                    _answer(poll, {})
+        self._arm(min(filter(None, map(self._next_at, self._polls)), default=None))
+
+    def _next_at(self, queue: Queue) -> float | None:
+        times = [poll.until for poll in self._polls[queue] if not poll.answer.done()]
+        due_at = queue.next_due_at()
+        return min(times if due_at is None else [*times, due_at], default=None)
+
+    def _arm(self, at: float | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer, self._armed_for = None, at
+        delay = None if at is None else self._clock.real_delay(at)
+        if delay is not None:
+            self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
+
+
+def _answer(poll: _Poll, answer: dict[str, Any]) -> None:
+    if not poll.answer.done():
+        poll.answer.set_result(answer)
