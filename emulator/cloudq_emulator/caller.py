@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 DEFAULT_REGION: Final = "us-east-1"
 _CREDENTIAL: Final = re.compile(r"Credential=([^/,\s]*)/\d*/([^/,\s]+)/([^/,\s]+)/aws4_request")
+_FORM: Final = "application/x-www-form-urlencoded"
+_ACTION: Final = re.compile(r"(?:^|&)Action=(\w+)")
 _ACCOUNT: Final = re.compile(r"\d{12}")
 _REGION_IN_HOST: Final = re.compile(r"(?:sqs|queue)\.([a-z]{2}(?:-[a-z]+)+-\d)\.")
 
@@ -21,6 +23,20 @@ class Caller(NamedTuple):
     account: str
     region: str
     service: str
+
+
+def form_of(request: Request) -> str:
+    """A request's form parameters, still encoded: of the body where it has any, else of the URL."""
+    if request.header(b"content-type").startswith(_FORM):
+        return request.body.decode("utf-8", "replace")
+    return request.query
+
+
+def operation_of(request: Request) -> str:
+    """What a request asks for, as far as its protocol says: a target, an action, or method and path."""
+    target = request.header(b"x-amz-target").rpartition(".")[2]
+    action = None if target else _ACTION.search(form_of(request))
+    return target or (action[1] if action else f"{request.method} {request.path}")
 
 
 class Callers:
@@ -42,7 +58,7 @@ class Callers:
         scope = authorization.partition(b",")[0]
         caller = self._known.get(scope)
         if caller is None:
-            if len(self._known) > 1000:  # noqa: PLR2004 - no more than keeps a scan of keys from growing it
+            if len(self._known) > 1000:
                 self._known.clear()
             caller = self._known[scope] = self._signed(authorization.decode("latin-1"))
         return caller

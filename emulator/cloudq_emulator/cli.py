@@ -28,7 +28,7 @@ _NEEDED = ("moto", "flask", "boto3", "httptools", "orjson", "awslambdaric")
 @click.option("-v", "--verbose", is_flag=True, help="Print one line for each request.")
 @click.option("--json", "as_json", is_flag=True, help="Print the start line as JSON.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
-def emulate(  # noqa: PLR0913 - one for each option
+def emulate(
     *,
     port: int,
     account: str,
@@ -39,7 +39,7 @@ def emulate(  # noqa: PLR0913 - one for each option
     as_json: bool,
     command: tuple[str, ...],
 ) -> None:
-    """Run a local cloud: SQS of cloudq's own, Lambda that runs, moto for the rest.
+    r"""Run a local cloud: SQS of cloudq's own, Lambda that runs, moto for the rest.
 
     It listens on loopback and keeps everything in memory. With a COMMAND after `--` it runs that with the
     environment that SDKs and cloudq need to find the emulator, stops when it ends, and exits as it did.
@@ -51,7 +51,7 @@ def emulate(  # noqa: PLR0913 - one for each option
     _require_extra()
     from cloudq_emulator.running import Options, run
 
-    if not (len(account) == 12 and account.isdecimal()):  # noqa: PLR2004 - an AWS account's length
+    if not (len(account) == 12 and account.isdecimal()):
         raise click.BadParameter("an account is twelve digits", param_hint="--account")
     options = Options(
         host=host,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +21,25 @@ if TYPE_CHECKING:
 
 _PEEK: Final = 100
 """Messages that a peek shows: the oldest."""
+
+_PEEK_PATH: Final = re.compile(r"/_cloudq/queues/([A-Za-z0-9_.-]+)/messages")
+_RESETS: Final = frozenset({"/_cloudq/reset", "/moto-api/reset"})
+_SERVICES: Final = (
+    *(
+        "cloudformation",
+        "cloudwatch",
+        "dynamodb",
+        "events",
+        "iam",
+        "kms",
+        "lambda",
+        "logs",
+        "s3",
+        "scheduler",
+    ),
+    *("secretsmanager", "sns", "sqs", "ssm", "stepfunctions", "sts"),
+)
+"""Those that scripts wait for; moto has many more."""
 
 
 class Control:
@@ -43,37 +63,47 @@ class Control:
         self._sqs = sqs
         self._counts = counts
         self._reset = reset
+        self._routes: dict[tuple[str, str], Callable[[Request], Response]] = {
+            ("GET", "/_cloudq/health"): self._health,
+            ("GET", "/_localstack/health"): self._localstack_health,
+            ("GET", "/_cloudq/requests"): self._show_counts,
+            ("DELETE", "/_cloudq/requests"): self._clear_counts,
+            ("GET", "/_cloudq/clock"): self._show_clock,
+            ("POST", "/_cloudq/clock"): self._move_clock,
+        }
 
     def owns(self, path: str) -> bool:
         """Whether a path is the control API's."""
-        return path.startswith(("/_cloudq/", "/_localstack/")) or path == "/moto-api/reset"
+        return path.startswith(("/_cloudq/", "/_localstack/")) or path in _RESETS
 
     async def answer(self, request: Request) -> Response:
         """Answer a request to it."""
         path = request.path.rstrip("/")
-        match request.method, path.split("/")[1:]:
-            case "GET", ["_cloudq", "health"]:
-                return _ok({"status": "up", "waiting": self._sqs.polls.count})
-            case "GET", ["_localstack", "health"]:
-                return _ok({"services": {"sqs": "running"}, "edition": "cloudq"})
-            case "GET", ["_cloudq", "requests"]:
-                return _ok({"requests": self._counts.rows()})
-            case "DELETE", ["_cloudq", "requests"]:
-                self._counts.clear()
-                return _ok({"requests": []})
-            case "POST", ["_cloudq" | "moto-api", "reset"]:
-                await self._reset()
-                return _ok({"status": "ok"})
-            case "GET", ["_cloudq", "clock"]:
-                return self._clock_now()
-            case "POST", ["_cloudq", "clock"]:
-                return self._move_clock(request)
-            case "GET", ["_cloudq", "queues", name, "messages"]:
-                return self._peek(name)
-            case _:
-                return _error(404, f"There is no {request.method} {path}.")
+        if request.method == "POST" and path in _RESETS:
+            await self._reset()
+            return _ok({"status": "ok"})
+        route = self._routes.get((request.method, path))
+        if route is not None:
+            return route(request)
+        queue = _PEEK_PATH.fullmatch(path)
+        if request.method == "GET" and queue is not None:
+            return self._peek(queue[1])
+        return _error(404, f"There is no {request.method} {path}.")
 
-    def _clock_now(self) -> Response:
+    def _health(self, _: Request) -> Response:
+        return _ok({"status": "up", "waiting": self._sqs.polls.count})
+
+    def _localstack_health(self, _: Request) -> Response:
+        return _ok({"services": dict.fromkeys(_SERVICES, "running"), "edition": "cloudq"})
+
+    def _show_counts(self, _: Request) -> Response:
+        return _ok({"requests": self._counts.rows()})
+
+    def _clear_counts(self, request: Request) -> Response:
+        self._counts.clear()
+        return self._show_counts(request)
+
+    def _show_clock(self, _: Request) -> Response:
         now = datetime.fromtimestamp(self._clock.now(), UTC).isoformat().replace("+00:00", "Z")
         return _ok({"now": now, "frozen": self._clock.frozen, "scale": self._clock.scale})
 
@@ -84,7 +114,7 @@ class Control:
             return _error(
                 400, f"{error}. Send one of advance (seconds), set (RFC 3339), freeze (bool), scale (> 0)."
             )
-        return self._clock_now()
+        return self._show_clock(request)
 
     def _peek(self, name: str) -> Response:
         for queue in self._sqs.registry:

@@ -1,4 +1,4 @@
-"""HTTP/1.1 over asyncio: requests parsed by httptools, answered in order, most without a task of their own."""
+"""HTTP/1.1 over asyncio: parsed by httptools, answered in order, most requests without a task."""
 
 from __future__ import annotations
 

@@ -41,9 +41,9 @@ class MotoApp:
         self._is_preserved: Callable[[str], bool] = should_preserve_original_header_name
         self._preserved = PRESERVED_HEADER_NAMES_ENVIRON_KEY
 
-    async def answer(self, request: Request) -> Response:
-        """Let moto answer a request."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, request)
+    async def answer(self, request: Request, account: str) -> Response:
+        """Let moto answer a request of `account`."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, request, account)
 
     async def reset(self) -> None:
         """Empty every service of moto's."""
@@ -56,13 +56,13 @@ class MotoApp:
         """End the threads; a request under way is not waited for."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _run(self, request: Request) -> Response:
+    def _run(self, request: Request, account: str) -> Response:
         started: dict[str, Any] = {}
 
         def start_response(status: str, headers: list[tuple[str, str]], _error: object = None) -> None:
             started.update(status=int(status.split(" ", 1)[0]), headers=headers)
 
-        chunks = self._application(self._environ(request), start_response)
+        chunks = self._application(self._environ(request, account), start_response)
         try:
             body = b"".join(chunks)
         finally:
@@ -70,7 +70,7 @@ class MotoApp:
                 chunks.close()
         return Response(started["status"], body, b"", _encoded(started["headers"]))
 
-    def _environ(self, request: Request) -> dict[str, Any]:
+    def _environ(self, request: Request, account: str) -> dict[str, Any]:
         environ: dict[str, Any] = {
             "REQUEST_METHOD": request.method,
             "SCRIPT_NAME": "",
@@ -94,6 +94,7 @@ class MotoApp:
         # The body has been read whole, and so no transfer coding applies any longer.
         environ.pop("HTTP_TRANSFER_ENCODING", None)
         environ["CONTENT_LENGTH"] = str(len(request.body))
+        environ.setdefault("HTTP_X_MOTO_ACCOUNT_ID", account)
         return environ
 
     def _add_headers(self, environ: dict[str, Any], request: Request) -> None:
@@ -111,7 +112,7 @@ class MotoApp:
 
 
 def _encoded(headers: list[tuple[str, str]]) -> tuple[tuple[bytes, bytes], ...]:
-    """moto's headers but for those that are the connection's own business."""
+    """Moto's headers but for those that are the connection's own business."""
     own = {"connection", "date", "transfer-encoding"}
     return tuple(
         (name.encode("latin-1"), value.encode("latin-1"))

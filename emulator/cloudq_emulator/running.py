@@ -145,7 +145,7 @@ async def _run_command(command: tuple[str, ...], endpoint: str, stopped: asyncio
 
 
 async def _pass_on(stopped: asyncio.Event, process: asyncio.subprocess.Process) -> None:
-    """A signal that ends us ends the command first; a Ctrl-C has reached it already and does no harm twice."""
+    """A signal that ends us ends the command first; a Ctrl-C has reached it already, and twice is no harm."""
     await stopped.wait()
     with contextlib.suppress(ProcessLookupError):
         process.terminate()

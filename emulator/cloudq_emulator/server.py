@@ -11,7 +11,8 @@ import asyncio
 import gc
 from typing import TYPE_CHECKING, Final
 
-from cloudq_emulator.caller import Caller, Callers
+from cloudq_emulator import stacks
+from cloudq_emulator.caller import Caller, Callers, operation_of
 from cloudq_emulator.clock import MovableClock
 from cloudq_emulator.control import Control
 from cloudq_emulator.counts import RequestCounts
@@ -79,6 +80,7 @@ class Server:
         self.sqs.origin = self.endpoint
         self._moto = MotoApp(self._host, self._port)
         install(self.sqs)
+        stacks.install()
         await self._start_lambda()
         gc.collect()
         gc.freeze()
@@ -122,7 +124,6 @@ class Server:
         return self._ask_moto(request, caller)
 
     async def _ask_moto(self, request: Request, caller: Caller) -> Response:
-        response = await self._moto.answer(request)
-        operation = request.header(b"x-amz-target").rpartition(".")[2] or f"{request.method} {request.path}"
-        self.counts.add(caller.service, operation, "", response.status)
+        response = await self._moto.answer(request, caller.account)
+        self.counts.add(caller.service, operation_of(request), "", response.status)
         return response

@@ -65,7 +65,7 @@ class Call:
         """
         value = self.params.get(name)
         if value is None or value == "":
-            raise MISSING_PARAMETER(name=name)
+            raise MISSING_PARAMETER.error(name=name)
         return value
 
 
@@ -86,7 +86,7 @@ def locate(url: str, account: str, region: str) -> tuple[str, str, str]:
         case [*_, of_account, name] if _ACCOUNT.fullmatch(of_account):
             return of_account, region, name
         case _:
-            raise INVALID_ADDRESS(url=url)
+            raise INVALID_ADDRESS.error(url=url)
 
 
 def integer(params: Mapping[str, Any], name: str, bounds: tuple[int, int], reason: str) -> int | None:

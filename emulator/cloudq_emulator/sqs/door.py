@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from cloudq_emulator.caller import form_of, operation_of
 from cloudq_emulator.http import Response
 from cloudq_emulator.sqs.actions import ACTIONS, Reception
 from cloudq_emulator.sqs.engine.message import new_id
@@ -20,10 +21,8 @@ if TYPE_CHECKING:
     from cloudq_emulator.sqs.call import Call
     from cloudq_emulator.sqs.service import SqsService
 
-_FORM: Final = "application/x-www-form-urlencoded"
 _HOST: Final = re.compile(r"(?:[a-z0-9-]+\.)?(?:sqs|queue)\.")
 _QUEUE_PATH: Final = re.compile(r"/(?:queue/[a-z0-9-]+/)?\d{12}/[A-Za-z0-9_-]+(?:\.fifo)?/?")
-_ACTION: Final = re.compile(r"(?:^|&)Action=(\w+)")
 
 
 class SqsDoor:
@@ -50,10 +49,7 @@ class SqsDoor:
             return caller.service == "sqs"
         if _HOST.match(request.header(b"host")):
             return True
-        action = _ACTION.search(_form(request))
-        return action is not None and (
-            action[1] in ACTIONS or _QUEUE_PATH.fullmatch(request.path) is not None
-        )
+        return operation_of(request) in ACTIONS
 
     def answer_json(self, request: Request, caller: Caller) -> Response | Coroutine[None, None, Response]:
         """Answer in the JSON protocol."""
@@ -63,7 +59,7 @@ class SqsDoor:
 
     def answer_query(self, request: Request, caller: Caller) -> Response | Coroutine[None, None, Response]:
         """Answer in the query protocol; a queue's URL may be the request's own path."""
-        operation, params = query.read(_form(request))
+        operation, params = query.read(form_of(request))
         if "QueueUrl" not in params and _QUEUE_PATH.fullmatch(request.path):
             params["QueueUrl"] = request.path
         return self._answer(operation, lambda: params, request, caller, _QueryExchange(operation))
@@ -133,11 +129,3 @@ class _QueryExchange:
 
 def _request_id() -> tuple[bytes, bytes]:
     return b"x-amzn-RequestId", new_id().encode()
-
-
-def _form(request: Request) -> str:
-    if request.method == "GET":
-        return request.query
-    if request.header(b"content-type").startswith(_FORM):
-        return request.body.decode("utf-8", "replace")
-    return request.query

@@ -1,6 +1,6 @@
 """What SQS answers when it refuses: one row for each refusal, the texts as AWS words them.
 
-A row is called to make the exception: ``raise QUEUE_DOES_NOT_EXIST()``. Codes, shapes and statuses come from
+A row makes its exception: ``raise QUEUE_DOES_NOT_EXIST.error()``. Codes, shapes and statuses come from
 the "Errors" section of each operation in the Amazon SQS API Reference (read 2026-11); a row whose text has
 another source says so.
 """
@@ -50,7 +50,7 @@ class Refusal:
     status: int = 400
     query_text: str = ""
 
-    def __call__(self, **fields: object) -> SqsError:
+    def error(self, **fields: object) -> SqsError:
         """Make the exception, its text filled with `fields`."""
         return SqsError(
             self.code,
@@ -63,7 +63,9 @@ class Refusal:
 
 def invalid_value(value: object, parameter: str, reason: str) -> SqsError:
     """The refusal of a parameter's value, the one that most operations share."""
-    return INVALID_PARAMETER(text=f"Value {value} for parameter {parameter} is invalid. Reason: {reason}")
+    return INVALID_PARAMETER.error(
+        text=f"Value {value} for parameter {parameter} is invalid. Reason: {reason}"
+    )
 
 
 _PREFIX = "AWS.SimpleQueueService."

@@ -38,7 +38,7 @@ class EngineQueue(MotoQueue):
         self.queue_arn = queue.arn
         self.tags = queue.tags
         self.fifo_queue = queue.settings.is_fifo
-        # moto notes event source mappings here, to run them inside a send; ours are run by the mapping runner.
+        # moto notes event source mappings here, to run them inside a send; the mapping runner runs ours.
         self.lambda_event_source_mappings = {}
         self._url = url
 
@@ -54,8 +54,8 @@ class EngineQueue(MotoQueue):
 class EngineBackend(SQSBackend):
     """moto's view of our queues in one account and region.
 
-    `create_queue`, `get_queue`, `queues`, `delete_queue`, `get_queue_attributes` and `send_message` are all that
-    moto's other services call; SQS's own requests never come here.
+    `create_queue`, `get_queue`, `queues`, `delete_queue`, `get_queue_attributes` and `send_message` are all
+    that moto's other services call; SQS's own requests never come here.
     """
 
     service: SqsService
@@ -72,7 +72,7 @@ class EngineBackend(SQSBackend):
 
     @queues.setter
     def queues(self, queues: dict[str, MotoQueue]) -> None:
-        """moto's initializer sets an empty dict; there is nothing to keep."""
+        """Moto's initializer sets an empty dict; there is nothing to keep."""
 
     def reset(self) -> None:
         """The service itself empties the queues."""
@@ -134,7 +134,7 @@ class EngineBackend(SQSBackend):
         view = self._views.get(queue.uid)
         if view is None:
             url = f"{self.service.origin}/{queue.account}/{queue.name}"
-            view = self._views[queue.uid] = EngineQueue(queue, url)
+            view = self._views[queue.uid] = cast("EngineQueue", EngineQueue(queue, url))
         return view
 
 

@@ -56,7 +56,7 @@ class SqsService:
             params: The request as the JSON protocol has it (binary values as bytes or base64 text).
             account: The caller's account, twelve digits.
             region: The caller's region.
-            origin: What queue URLs in the answer begin with (``http://localhost:4566``); the server's own if empty.
+            origin: What queue URLs in the answer begin with (``http://localhost:4566``); empty takes ours.
 
         Raises:
             SqsError: SQS refuses.
@@ -76,7 +76,7 @@ class SqsService:
         """
         action = ACTIONS.get(operation)
         if action is None:
-            raise INVALID_ACTION(operation=operation)
+            raise INVALID_ACTION.error(operation=operation)
         try:
             return action(call)
         finally:

@@ -1,4 +1,4 @@
-"""Long polls: receives that wait, woken by an arrival, a delay's or a lease's end, or the clock; never polling."""
+"""Long polls: receives that wait, woken by an arrival, the end of a delay or a lease, or the clock."""
 
 from __future__ import annotations
 

@@ -34,16 +34,16 @@ def entries_of(call: Call, entry: str) -> Sequence[Mapping[str, Any]]:
     """
     entries = call.params.get("Entries") or ()
     if not entries:
-        raise EMPTY_BATCH(entry=entry)
+        raise EMPTY_BATCH.error(entry=entry)
     if len(entries) > limits.BATCH:
-        raise TOO_MANY_ENTRIES(count=len(entries))
+        raise TOO_MANY_ENTRIES.error(count=len(entries))
     seen: set[str] = set()
     for one in entries:
         id_ = one.get("Id") or ""
         if not _ID.fullmatch(id_):
-            raise INVALID_BATCH_ENTRY_ID()
+            raise INVALID_BATCH_ENTRY_ID.error()
         if id_ in seen:
-            raise IDS_NOT_DISTINCT(id=id_)
+            raise IDS_NOT_DISTINCT.error(id=id_)
         seen.add(id_)
     return entries
 

@@ -29,7 +29,7 @@ def change_lease(call: Call, queue: Queue, entry: Mapping[str, Any]) -> None:
     """
     handle = entry.get("ReceiptHandle")
     if not handle:
-        raise MISSING_PARAMETER(name="ReceiptHandle")
+        raise MISSING_PARAMETER.error(name="ReceiptHandle")
     bounds = (0, limits.LEASE)
     seconds = integer(
         entry,
@@ -38,5 +38,5 @@ def change_lease(call: Call, queue: Queue, entry: Mapping[str, Any]) -> None:
         f"VisibilityTimeout must be an integer between 0 and {limits.LEASE}",
     )
     if seconds is None:
-        raise MISSING_PARAMETER(name="VisibilityTimeout")
+        raise MISSING_PARAMETER.error(name="VisibilityTimeout")
     queue.change_lease(handle, seconds, call.now)

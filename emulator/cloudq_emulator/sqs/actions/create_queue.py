@@ -34,18 +34,18 @@ def create_queue(call: Call) -> dict[str, Any]:
 
 def _check_name(name: str, attributes: Mapping[str, Any]) -> None:
     if not _NAME.fullmatch(name):
-        raise INVALID_PARAMETER(
+        raise INVALID_PARAMETER.error(
             text="Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
         )
     is_fifo = str(attributes.get("FifoQueue", "false")).lower() == "true"
     if is_fifo and not name.endswith(_FIFO_SUFFIX):
-        raise INVALID_PARAMETER(
-            text="The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, "
-            "must end with .fifo suffix and be 1 to 80 in length"
+        raise INVALID_PARAMETER.error(
+            text="The name of a FIFO queue can only include alphanumeric characters, hyphens, or "
+            "underscores, must end with .fifo suffix and be 1 to 80 in length"
         )
     if not is_fifo:
         if name.endswith(_FIFO_SUFFIX):
-            raise INVALID_PARAMETER(
+            raise INVALID_PARAMETER.error(
                 text="Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
             )
         _refuse_fifo_attributes(attributes)
@@ -54,4 +54,4 @@ def _check_name(name: str, attributes: Mapping[str, Any]) -> None:
 def _refuse_fifo_attributes(attributes: Mapping[str, Any]) -> None:
     for attribute in attributes:
         if attribute in FIFO_ONLY and attribute != "FifoQueue":
-            raise INVALID_ATTRIBUTE_NAME(name=attribute)
+            raise INVALID_ATTRIBUTE_NAME.error(name=attribute)

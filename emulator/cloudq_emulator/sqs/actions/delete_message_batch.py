@@ -20,7 +20,7 @@ def delete_message_batch(call: Call) -> dict[str, Any]:
     def delete(entry: Mapping[str, Any]) -> dict[str, Any]:
         handle = entry.get("ReceiptHandle")
         if not handle:
-            raise MISSING_PARAMETER(name="ReceiptHandle")
+            raise MISSING_PARAMETER.error(name="ReceiptHandle")
         queue.delete(handle, call.now)
         return {}
 

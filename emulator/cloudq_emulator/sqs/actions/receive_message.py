@@ -77,7 +77,7 @@ def receive_message(call: Call) -> dict[str, Any] | Reception:
     """Answer messages; where there are none and the caller waits, what to wait for."""
     reception = _read(call, call.queue())
     if reception.queue.leased_count >= limits.IN_FLIGHT and not reception.queue.settings.is_fifo:
-        raise OVER_LIMIT(
+        raise OVER_LIMIT.error(
             text=f"Too many messages in flight: {limits.IN_FLIGHT} are the most that a queue may have."
         )
     answer = reception.attempt(call.now)
@@ -107,7 +107,7 @@ def _system_names(*lists: Sequence[str]) -> Sequence[str]:
         return tuple(_SYSTEM)
     for name in wanted:
         if name not in _SYSTEM:
-            raise INVALID_ATTRIBUTE_NAME(name=name)
+            raise INVALID_ATTRIBUTE_NAME.error(name=name)
     return wanted
 
 

@@ -46,10 +46,10 @@ def read_message(call: Call, queue: Queue, entry: Mapping[str, Any]) -> Message:
     """
     body = entry.get("MessageBody")
     if not body:
-        raise MISSING_PARAMETER(name="MessageBody")
+        raise MISSING_PARAMETER.error(name="MessageBody")
     # A printable text has none of the characters that SQS refuses, and `isprintable` is far the faster look.
     if not body.isprintable() and _UNWRITABLE.search(body):
-        raise INVALID_MESSAGE_CONTENTS()
+        raise INVALID_MESSAGE_CONTENTS.error()
     message = Message(body, digest(body), call.account, call.now)
     message.delay = _delay(queue, entry)
     if entry.get("MessageAttributes"):
@@ -74,7 +74,7 @@ def check_size(queue: Queue, size_bytes: int) -> None:
         SqsError: It is too large.
     """
     if size_bytes > queue.settings.size_bytes:
-        raise INVALID_PARAMETER(
+        raise INVALID_PARAMETER.error(
             text="One or more parameters are invalid. Reason: Message must be shorter than "
             f"{queue.settings.size_bytes} bytes."
         )
@@ -107,12 +107,14 @@ def _delay(queue: Queue, entry: Mapping[str, Any]) -> int | None:
 def _read_trace(message: Message, system: Mapping[str, Any]) -> None:
     for name in system:
         if name != _TRACE:
-            raise INVALID_PARAMETER(
-                text=f"Message system attribute name '{name}' is invalid; the one that may be set is {_TRACE}."
+            raise INVALID_PARAMETER.error(
+                text=f"Message system attribute name '{name}' is invalid; only {_TRACE} may be set."
             )
     value = system[_TRACE]
     if value.get("DataType") != "String" or not value.get("StringValue"):
-        raise INVALID_PARAMETER(text=f"The message system attribute '{_TRACE}' must be a non-empty String.")
+        raise INVALID_PARAMETER.error(
+            text=f"The message system attribute '{_TRACE}' must be a non-empty String."
+        )
     message.trace = value["StringValue"]
     message.trace_md5 = attributes.digest({_TRACE: {"DataType": "String", "StringValue": message.trace}})
 
@@ -124,7 +126,8 @@ def _read_group(queue: Queue, message: Message, entry: Mapping[str, Any]) -> Non
             raise invalid_value(
                 value,
                 name,
-                f"{name} can only include alphanumeric and punctuation characters. 1 to {limits.GROUP_LENGTH} in length",
+                f"{name} can only include alphanumeric and punctuation characters. "
+                f"1 to {limits.GROUP_LENGTH} in length",
             )
     message.group = entry.get("MessageGroupId") or ""
     message.deduplication = entry.get("MessageDeduplicationId") or ""

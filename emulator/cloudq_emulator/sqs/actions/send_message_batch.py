@@ -27,7 +27,7 @@ def send_message_batch(call: Call) -> dict[str, Any]:
     messages = {entry["Id"]: _read(call, queue, entry) for entry in entries}
     sizes = {id_: message_bytes(one) for id_, one in messages.items() if not isinstance(one, SqsError)}
     if sum(sizes.values()) > limits.MESSAGE_BYTES:
-        raise BATCH_TOO_LONG(limit_bytes=limits.MESSAGE_BYTES, size_bytes=sum(sizes.values()))
+        raise BATCH_TOO_LONG.error(limit_bytes=limits.MESSAGE_BYTES, size_bytes=sum(sizes.values()))
 
     def send(entry: Mapping[str, Any]) -> dict[str, Any]:
         message = messages[entry["Id"]]

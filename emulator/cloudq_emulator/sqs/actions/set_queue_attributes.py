@@ -17,8 +17,8 @@ def set_queue_attributes(call: Call) -> dict[str, Any]:
     attributes = call.required("Attributes")
     for name in attributes:
         if name == "FifoQueue" and str(attributes[name]).lower() != str(queue.settings.is_fifo).lower():
-            raise INVALID_ATTRIBUTE_VALUE(name=name)  # a queue's type is for life
+            raise INVALID_ATTRIBUTE_VALUE.error(name=name)  # a queue's type is for life
         if name in FIFO_ONLY and not queue.settings.is_fifo:
-            raise INVALID_ATTRIBUTE_NAME(name=name)
+            raise INVALID_ATTRIBUTE_NAME.error(name=name)
     call.registry.change(queue, attributes, call.now)
     return {}

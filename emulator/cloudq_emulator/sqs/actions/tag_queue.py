@@ -29,4 +29,6 @@ def check_tags(tags: Mapping[str, str]) -> None:
         SqsError: They are too many.
     """
     if len(tags) > limits.TAGS:
-        raise INVALID_PARAMETER(text=f"Too many tags added for queue: at most {limits.TAGS} are allowed.")
+        raise INVALID_PARAMETER.error(
+            text=f"Too many tags added for queue: at most {limits.TAGS} are allowed."
+        )

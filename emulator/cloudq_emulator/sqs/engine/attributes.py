@@ -36,8 +36,9 @@ def check(attributes: Mapping[str, Mapping[str, Any]]) -> Attributes:
         SqsError: One is not as AWS takes it.
     """
     if len(attributes) > limits.ATTRIBUTES:
-        raise INVALID_PARAMETER(
-            text=f"Number of message attributes [{len(attributes)}] exceeds the allowed maximum [{limits.ATTRIBUTES}]."
+        raise INVALID_PARAMETER.error(
+            text=f"Number of message attributes [{len(attributes)}] exceeds the allowed maximum "
+            f"[{limits.ATTRIBUTES}]."
         )
     return {name: _checked(name, value) for name, value in attributes.items()}
 
@@ -85,7 +86,8 @@ def _checked(name: str, value: Mapping[str, Any]) -> dict[str, str]:
     if kind is None or len(data_type) > limits.ATTRIBUTE_NAME_LENGTH:
         raise _refuse(
             name,
-            "has an invalid message attribute type, the set of supported type prefixes is Binary, Number, and String.",
+            "has an invalid message attribute type, the set of supported type prefixes is Binary, Number, "
+            "and String.",
         )
     if kind[1] == "Binary":
         return {"BinaryValue": _binary(name, value), "DataType": data_type}
@@ -94,14 +96,14 @@ def _checked(name: str, value: Mapping[str, Any]) -> dict[str, str]:
 
 def _check_name(name: str) -> None:
     if len(name) > limits.ATTRIBUTE_NAME_LENGTH:
-        raise INVALID_PARAMETER(text="Length of message attribute name must be less than 256 bytes.")
+        raise INVALID_PARAMETER.error(text="Length of message attribute name must be less than 256 bytes.")
     if not _NAME.fullmatch(name):
-        raise INVALID_PARAMETER(
+        raise INVALID_PARAMETER.error(
             text="Message (user) attribute name can only contain alphanumeric characters, '-', '_' and '.'; "
             f"it must not start or end with a period nor have two in a row: '{name}'."
         )
     if name.lower().startswith(_RESERVED):
-        raise INVALID_PARAMETER(
+        raise INVALID_PARAMETER.error(
             text=f"Message attribute name '{name}' is reserved: it begins with AWS. or Amazon."
         )
 
@@ -126,7 +128,7 @@ def _string(name: str, value: Mapping[str, Any], kind: str) -> str:
             raise _refuse(name, f"with type '{kind}' must use field 'String'.")
         raise _refuse(name, "must contain a non-empty message attribute value.")
     if kind == "Number" and not _is_number(content):
-        raise INVALID_PARAMETER(
+        raise INVALID_PARAMETER.error(
             text=f"Can't cast the value of message (user) attribute '{name}' to a number."
         )
     return content
@@ -147,4 +149,4 @@ def _value_bytes(value: Mapping[str, str]) -> bytes:
 
 
 def _refuse(name: str, what: str) -> SqsError:
-    return INVALID_PARAMETER(text=f"The message (user) attribute '{name}' {what}")
+    return INVALID_PARAMETER.error(text=f"The message (user) attribute '{name}' {what}")

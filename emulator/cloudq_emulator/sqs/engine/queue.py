@@ -143,7 +143,7 @@ class Queue:
                 "Message does not exist or is not available for visibility timeout change.",
             )
         if message.state is not LEASED:
-            raise MESSAGE_NOT_IN_FLIGHT()
+            raise MESSAGE_NOT_IN_FLIGHT.error()
         if now + seconds - message.received_at > limits.LEASE:
             raise invalid_value(
                 seconds,
@@ -163,7 +163,7 @@ class Queue:
             SqsError: It was done less than 60 seconds ago.
         """
         if self.purged_at is not None and 0 <= now - self.purged_at < limits.PURGE:
-            raise PURGE_IN_PROGRESS(queue=self.name)
+            raise PURGE_IN_PROGRESS.error(queue=self.name)
         self.purged_at = now
         for message in self._messages.values():
             message.state = GONE

@@ -31,7 +31,7 @@ def read(handle: str, queue: str) -> Receipt:
         of, message, number = binascii.a2b_base64(handle, strict_mode=True).split(b":")
         receipt = Receipt(of.decode(), int(message), int(number))
     except ValueError:
-        raise RECEIPT_HANDLE_IS_INVALID(receipt=handle) from None
+        raise RECEIPT_HANDLE_IS_INVALID.error(receipt=handle) from None
     if receipt.queue != queue:
-        raise RECEIPT_HANDLE_IS_INVALID(receipt=handle)
+        raise RECEIPT_HANDLE_IS_INVALID.error(receipt=handle)
     return receipt

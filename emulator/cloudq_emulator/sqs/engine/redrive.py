@@ -49,7 +49,7 @@ class RedrivePolicy:
 
 @dataclass(frozen=True, slots=True)
 class RedriveAllowPolicy:
-    """Which queues may name this one as theirs: ``allowAll``, ``denyAll`` or ``byQueue`` (ARNs in `sources`)."""
+    """Who may send dead letters here: ``allowAll``, ``denyAll`` or ``byQueue`` (ARNs in `sources`)."""
 
     permission: str
     sources: tuple[str, ...] = ()

@@ -39,12 +39,12 @@ class Registry:
         """
         queue = self._queues.get((account, region, name))
         if queue is None:
-            raise QUEUE_DOES_NOT_EXIST()
+            raise QUEUE_DOES_NOT_EXIST.error()
         return queue
 
     def by_arn(self, arn: str) -> Queue | None:
         """The queue with this ARN, if it exists."""
-        region, account, name = (arn.split(":", 5)[3:] + ["", "", ""])[:3]
+        region, account, name = [*arn.split(":", 5)[3:], "", "", ""][:3]
         return self._queues.get((account, region, name))
 
     def of(self, account: str, region: str) -> list[Queue]:
@@ -67,7 +67,7 @@ class Registry:
             _check_same(existing.settings, settings, attributes)
             return existing, False
         if 0 <= now - self._deleted_at.get(key, now - limits.RECREATE) < limits.RECREATE:
-            raise QUEUE_DELETED_RECENTLY()
+            raise QUEUE_DELETED_RECENTLY.error()
         queue = Queue(name, account=account, region=region, settings=settings, now=now, queues=self)
         self._check_redrive(queue, settings)
         self._deleted_at.pop(key, None)
@@ -125,4 +125,4 @@ class Registry:
 def _check_same(existing: Settings, wanted: Settings, attributes: Mapping[str, object]) -> None:
     for name in attributes:
         if existing.written(name) != wanted.written(name):
-            raise QUEUE_NAME_EXISTS(attribute=name)
+            raise QUEUE_NAME_EXISTS.error(attribute=name)

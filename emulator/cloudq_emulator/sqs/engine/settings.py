@@ -48,7 +48,7 @@ class Settings:
         for name, value in attributes.items():
             row = _ROWS.get(name)
             if row is None:
-                raise INVALID_ATTRIBUTE_NAME(name=name)
+                raise INVALID_ATTRIBUTE_NAME.error(name=name)
             changes[row.field] = row.read(name, _text(value))
         return dataclasses.replace(self, **changes)
 
@@ -82,7 +82,7 @@ def _text(value: object) -> str:
 def _integer(least: int, most: int) -> Callable[[str, str], int]:
     def read(name: str, text: str) -> int:
         if not text.isdecimal() or not least <= int(text) <= most:
-            raise INVALID_ATTRIBUTE_VALUE(name=name)
+            raise INVALID_ATTRIBUTE_VALUE.error(name=name)
         return int(text)
 
     return read
@@ -91,7 +91,7 @@ def _integer(least: int, most: int) -> Callable[[str, str], int]:
 def _choice(*choices: str) -> Callable[[str, str], str]:
     def read(name: str, text: str) -> str:
         if text not in choices:
-            raise INVALID_ATTRIBUTE_VALUE(name=name)
+            raise INVALID_ATTRIBUTE_VALUE.error(name=name)
         return text
 
     return read
@@ -99,16 +99,16 @@ def _choice(*choices: str) -> Callable[[str, str], str]:
 
 def _boolean(name: str, text: str) -> bool:
     if text.lower() not in {"true", "false"}:
-        raise INVALID_ATTRIBUTE_VALUE(name=name)
+        raise INVALID_ATTRIBUTE_VALUE.error(name=name)
     return text.lower() == "true"
 
 
 def _policy(name: str, text: str) -> str:
     try:
         if text and not isinstance(json.loads(text), dict):
-            raise INVALID_ATTRIBUTE_VALUE(name=name)
+            raise INVALID_ATTRIBUTE_VALUE.error(name=name)
     except ValueError:
-        raise INVALID_ATTRIBUTE_VALUE(name=name) from None
+        raise INVALID_ATTRIBUTE_VALUE.error(name=name) from None
     return text
 
 

@@ -26,9 +26,9 @@ def read(body: bytes) -> dict[str, Any]:
     try:
         params = orjson.loads(body or b"{}")
     except orjson.JSONDecodeError as error:
-        raise MALFORMED_REQUEST(reason=error) from None
+        raise MALFORMED_REQUEST.error(reason=error) from None
     if not isinstance(params, dict):
-        raise MALFORMED_REQUEST(reason="it is no JSON object")
+        raise MALFORMED_REQUEST.error(reason="it is no JSON object")
     return params
 
 
@@ -39,7 +39,7 @@ def write(answer: dict[str, Any]) -> bytes:
 
 def write_error(error: SqsError) -> tuple[bytes, bytes]:
     """A refusal's body, and the ``x-amzn-query-error`` header by which SDKs know the older code."""
-    fault = "Sender" if error.status < 500 else "Receiver"  # noqa: PLR2004 - HTTP's own line
+    fault = "Sender" if error.status < 500 else "Receiver"
     return (
         orjson.dumps({"__type": error.shape, "message": error.message}),
         f"{error.code};{fault}".encode(),

@@ -60,7 +60,7 @@ def write(operation: str, answer: dict[str, Any], request_id: str) -> bytes:
 
 def write_error(error: SqsError, request_id: str) -> bytes:
     """A refusal's body."""
-    fault = "Sender" if error.status < 500 else "Receiver"  # noqa: PLR2004 - HTTP's own line
+    fault = "Sender" if error.status < 500 else "Receiver"
     return (
         f'<?xml version="1.0"?><ErrorResponse xmlns="{_NAMESPACE}"><Error><Type>{fault}</Type>'
         f"<Code>{escape(error.code)}</Code><Message>{escape(error.query_message)}</Message><Detail/></Error>"
