@@ -1,0 +1,1 @@
+"""Programs that show cloudq at work: a shop, and a demo that runs it."""

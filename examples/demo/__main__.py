@@ -1,0 +1,101 @@
+"""`make demo`: the shop's work through queues, a worker and a Lambda function, on this machine alone.
+
+    emulator up, template deployed → work published → consumers started → watched → read back → shown
+
+The exit code is 0 only if every number is what it should be. `DEMO_BREAK=worker` starts no worker,
+`DEMO_BREAK=lambda` leaves the event source mapping switched off; `DEMO_SVG=FILE` keeps a picture of the
+terminal.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from cloudq.clock import Clock, SystemClock
+from examples.demo import cloud as clouds
+from examples.demo.audit import Findings, audit
+from examples.demo.inputs import QUEUES, all_work
+from examples.demo.page import write_page
+from examples.demo.processes import ChildDiedError, Children
+from examples.demo.publish import call_here, publish
+from examples.demo.show import Screen
+from examples.demo.smtp_sink import SmtpSink
+from examples.demo.watching import watch
+
+ROOT = Path(__file__).resolve().parents[2]
+OUTPUT = ROOT / "demo-output"
+WORKER_QUEUES = ",".join(queue for queue, consumer in QUEUES.items() if consumer == "worker")
+
+
+def main() -> int:
+    """Run the demo; gives the exit code."""
+    os.chdir(ROOT)
+    clock = SystemClock()
+    screen = Screen(clock)
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGHUP, _stop)
+    shutil.rmtree(OUTPUT, ignore_errors=True)
+    try:
+        findings = _run(screen, os.environ.get("DEMO_BREAK", ""), clock)
+    except (ChildDiedError, TimeoutError) as error:
+        screen.say(f"missing: {error}", "red")
+        return 1
+    except KeyboardInterrupt:
+        screen.say("stopped", "yellow")
+        return 130
+    if picture := os.environ.get("DEMO_SVG"):
+        screen.picture(Path(picture), findings, OUTPUT)
+    screen.close(findings, OUTPUT)
+    return 1 if findings.missing else 0
+
+
+def _run(screen: Screen, broken: str, clock: Clock) -> Findings:
+    shop = {
+        "CLOUDQ_BROKER_URL": "sqs://",
+        "CLOUDQ_RESULT_BACKEND": f"sqlite:///{OUTPUT / 'results.db'}",
+        "SHOP_FOLDER": str(OUTPUT),
+    }
+    with SmtpSink(OUTPUT / "inbox") as inbox, Children(OUTPUT / "logs", os.environ) as children:
+        cloud, environ = clouds.start(children, clock)
+        screen.say(f"cloudq emulate is up at {cloud.endpoint}, template.yaml deployed: {_deployed(cloud)}")
+        shop |= {"SHOP_SMTP": inbox.address}
+        cloud.configure_functions(shop)
+        # Switched on when all is sent: until then every queue's own count of messages can be read.
+        cloud.switch_mappings(on=False)
+        os.environ.update(environ | shop)
+        work = all_work()
+        sent = publish(work)
+        published = {queue: cloud.depth(queue).waiting for queue in QUEUES}
+        screen.say(f"{sum(published.values())} messages wait in {len(published)} queues")
+        call_here()
+        if broken != "worker":
+            children.start("worker", ["worker", "-A", "examples.shop.tasks", "-Q", WORKER_QUEUES, "-c", "2"])
+            screen.say(f"cloudq worker -A examples.shop.tasks -Q {WORKER_QUEUES} -c 2")
+        if broken != "lambda":
+            cloud.switch_mappings(on=True)
+            screen.say("the event source mapping is on: images go to Lambda")
+        with screen:
+            screen.expect(published)
+            watch(cloud, sent, clock, show=screen.progress, check=children.check)
+        screen.say("reading everything back: queues, results, files, inbox, dead letters")
+        findings = audit(cloud, sent, published, output=OUTPUT, inbox=inbox)
+        write_page(OUTPUT, findings, inbox)
+    return findings
+
+
+def _deployed(cloud: clouds.Cloud) -> str:
+    return f"{len(QUEUES)} queues and the function {', '.join(cloud.functions())}"
+
+
+def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

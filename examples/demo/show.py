@@ -1,0 +1,175 @@
+"""The terminal: progress while it runs, the table in the end. Plain lines where a terminal can't do more."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from rich import box
+from rich.console import CONSOLE_SVG_FORMAT, Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from cloudq.clock import Clock
+from examples.demo.audit import Findings, Row
+from examples.demo.watching import Snapshot
+
+_PLAIN_EVERY = 1.0
+_PICTURE_WIDTH = 92
+
+
+class Screen:
+    """What the demo says. As a context it shows progress.
+
+    Args:
+        clock: Paces the plain lines.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(
+                errors="replace"
+            )  # a terminal that can't show a letter is no reason to fail
+        self._console = Console(highlight=False, soft_wrap=False)
+        self._clock = clock
+        self._began = clock.monotonic()
+        self._live: Live | None = None
+        self._said_at = 0.0
+        self._frames: list[Snapshot] = []
+        self._totals: Mapping[str, int] = {}
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal and not self._console.is_dumb_terminal:
+            self._live = Live(console=self._console, auto_refresh=False)
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def say(self, text: str, style: str = "") -> None:
+        """Print a line, with the seconds since the start."""
+        self._console.print(Text(f"{self.seconds:5.1f} s  ", "dim") + Text(text, style))
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the start."""
+        return self._clock.monotonic() - self._began
+
+    def expect(self, totals: Mapping[str, int]) -> None:
+        """Say how many messages each queue got."""
+        self._totals = totals
+
+    def progress(self, snapshot: Snapshot) -> None:
+        """Show a snapshot."""
+        self._frames.append(snapshot)
+        if self._live is not None:
+            self._live.update(_progress(snapshot, self._totals), refresh=True)
+        elif self.seconds - self._said_at >= _PLAIN_EVERY or snapshot == self._frames[0]:
+            self._said_at = self.seconds
+            parts = (f"{queue} {snapshot.finished(queue)}/{total}" for queue, total in self._totals.items())
+            self.say("  ".join(parts))
+
+    def close(self, findings: Findings, output: Path) -> None:
+        """The table, what is missing, where the outputs lie and what to try next."""
+        self._console.print(_closing(findings, output, self.seconds))
+
+    def picture(self, path: Path, findings: Findings, output: Path) -> None:
+        """Keep a picture of this run: the progress at its middle, and the close."""
+        console = Console(
+            record=True, width=_PICTURE_WIDTH, file=io.StringIO(), force_terminal=True, highlight=False
+        )
+        console.print(Text("$ ", "dim") + Text("make demo", "bold"))
+        console.print(_progress(self._frames[len(self._frames) // 2], self._totals))
+        console.print(_closing(findings, output, self.seconds))
+        # Without the web font, so that the picture loads nothing from elsewhere.
+        frame = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
+        console.save_svg(str(path), title="make demo", code_format=frame)
+
+
+def _progress(snapshot: Snapshot, totals: Mapping[str, int]) -> RenderableType:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in ("queue", "", "waiting", "in hand", "done", "dead"):
+        table.add_column(heading, justify="left" if heading in ("queue", "") else "right", header_style="dim")
+    for queue, total in totals.items():
+        depth = snapshot.depths[queue]
+        done = snapshot.states[queue]["SUCCESS"]
+        bar = ProgressBar(total=total, completed=snapshot.finished(queue), width=30)
+        waiting = depth.waiting + depth.delayed
+        table.add_row(queue, bar, *(str(number) for number in (waiting, depth.leased, done, depth.dead)))
+    return table
+
+
+def _closing(findings: Findings, output: Path, seconds: float) -> RenderableType:
+    parts: list[RenderableType] = ["", _table(findings), ""]
+    if findings.missing:
+        parts += [*(Text(f"missing: {line}", "red") for line in findings.missing), ""]
+        parts.append(Text(f"The demo failed after {seconds:.0f} s. Logs: {output / 'logs'}", "bold red"))
+        return Group(*parts)
+    parts.append(Text(f"Every number is what it should be, after {seconds:.0f} s.", "bold green"))
+    parts += _where(output)
+    return Group(*parts)
+
+
+def _table(findings: Findings) -> Table:
+    table = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, show_footer=True, header_style="bold", footer_style="bold"
+    )
+    total = [sum(column) for column in zip(*(astuple(row) for row in findings.found.values()), strict=True)]
+    table.add_column("queue", "all")
+    for heading, number in zip(
+        ("published", "done by worker", "done by Lambda", "retried", "dead"), total, strict=True
+    ):
+        table.add_column(heading, str(number), justify="right")
+    for queue, row in findings.found.items():
+        table.add_row(queue, *_cells(row, findings.expected[queue]))
+    return table
+
+
+def _cells(found: Row, expected: Row) -> Sequence[Text]:
+    pairs = zip(astuple(found), astuple(expected), strict=True)
+    return [
+        Text(str(number)) if number == should else Text(f"{number}, not {should}", "red")
+        for number, should in pairs
+    ]
+
+
+def _where(output: Path) -> list[RenderableType]:
+    places = (
+        ("index.html", "the page to open: pictures, plots, e-mails, dead letters"),
+        ("thumbnails/", "pictures; sheets/ and reports/ beside it"),
+        ("inbox/", "the e-mails, as the mail server got them"),
+        ("logs/", "what emulator, worker and functions said"),
+    )
+    commands = (
+        ("cat examples/shop/tasks.py", "the tasks that ran"),
+        ("DEMO_BREAK=worker make demo", "what it says when no worker runs"),
+        (".venv/bin/cloudq emulate -- bash", "a shell with an SQS of its own: aws, boto3, cloudq work in it"),
+    )
+    return [
+        "",
+        Text("Where the outputs lie", "bold"),
+        _pairs(f"{output.name}/", places),
+        "",
+        Text("What to try next", "bold"),
+        _pairs("", commands),
+    ]
+
+
+def _pairs(before: str, pairs: Sequence[tuple[str, str]]) -> Table:
+    table = Table.grid(padding=(0, 3, 0, 0))
+    for name, what in pairs:
+        table.add_row(Text(f"  {before}{name}", "cyan"), Text(what))
+    return table
