@@ -143,13 +143,14 @@ class SqliteBackend:
     def wait(self, keys: Sequence[str], timeout: float, *, known: Mapping[str, bytes] | None = None) -> None:
         deadline = self._clock.monotonic() + timeout
         expected = None if known is None else {key: known[key] for key in keys if key in known}
-        while not self._database.is_closed:
-            state, present = self._database.state(), self.get_many(keys)
-            if expected is None:
-                expected = present
-            if present != expected or self._clock.monotonic() >= deadline:
-                return
-            self._database.wait(state, deadline)
+        with self._database.until_closed():
+            while not self._database.is_closed:
+                state, present = self._database.state(), self.get_many(keys)
+                if expected is None:
+                    expected = present
+                if present != expected or self._clock.monotonic() >= deadline:
+                    return
+                self._database.wait(state, deadline)
 
     def close(self) -> None:
         self._database.close()

@@ -141,6 +141,15 @@ class Database:
                 return
             pause = min(2 * pause, LONGEST_PAUSE)
 
+    @contextmanager
+    def until_closed(self) -> Generator[None]:
+        """End quietly what a `close` in another thread breaks off."""
+        try:
+            yield
+        except self._failures.broken:
+            if not self.is_closed:
+                raise
+
     def close(self) -> None:
         """Let go of the file; waits return at once, everything else is refused."""
         with self._changed:

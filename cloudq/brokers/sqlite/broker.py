@@ -74,14 +74,15 @@ class SqliteBroker:
     def receive(self, queues: Sequence[str], *, limit: int, lease: float, wait: float) -> list[Delivery]:
         deadline = self._clock.monotonic() + wait
         limit = min(limit, self.limits.max_receive)
-        while not self._database.is_closed:
-            state = self._database.state()
-            due_in = self._due_in(queues)
-            if due_in <= 0 and (deliveries := self._take(queues, limit, lease)):
-                return deliveries
-            if (now := self._clock.monotonic()) >= deadline:
-                break
-            self._database.wait(state, min(deadline, now + max(due_in, 0)))
+        with self._database.until_closed():
+            while not self._database.is_closed:
+                state = self._database.state()
+                due_in = self._due_in(queues)
+                if due_in <= 0 and (deliveries := self._take(queues, limit, lease)):
+                    return deliveries
+                if (now := self._clock.monotonic()) >= deadline:
+                    break
+                self._database.wait(state, min(deadline, now + max(due_in, 0)))
         return []
 
     def _due_in(self, queues: Sequence[str]) -> float:
