@@ -8,7 +8,6 @@ but never the broker: settling the delivery is `cloudq.settling`'s.
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import difflib
 import inspect
@@ -339,7 +338,11 @@ def _call(
 ) -> Any:
     own = (BoundTask(task.name, request, progress),) if task.options.is_bound else ()
     value = task.function(*own, *args, **kwargs)
-    return asyncio.run(value) if inspect.iscoroutine(value) else value
+    if not inspect.iscoroutine(value):
+        return value
+    import asyncio
+
+    return asyncio.run(value)
 
 
 def _described(error: BaseException) -> str:
