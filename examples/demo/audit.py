@@ -98,7 +98,7 @@ def _expected(work: Sequence[Work]) -> Row:
         published=len(work),
         worker=sum(one.consumer == "worker" for one in done),
         Lambda=sum(one.consumer == "Lambda" for one in done),
-        retried=sum(one.failures - (one.dies_of is not None) for one in work),
+        retried=sum(one.retries for one in work),
         dead=len(work) - len(done),
     )
 
@@ -150,8 +150,8 @@ def _in_records(records: Iterable[tuple[Work, Record]]) -> Iterator[str]:
             continue  # one line a queue says so already
         if record.state not in ends:
             yield f"{work.task}{work.args!r:.80} is {record.state}: {record.error or 'not finished'}"
-        elif record.failures != work.failures:
-            yield f"{work.task}{work.args!r:.80} failed {record.failures} times, {work.failures} expected"
+        elif record.attempt - 1 != work.retries:
+            yield f"{work.task}{work.args!r:.80} was retried {record.attempt - 1} times, {work.retries} expected"
 
 
 def _in_dead_letters(sent: Sent, letters: Iterable[DeadLetter]) -> Iterator[str]:
@@ -201,8 +201,8 @@ def _in_inbox(work: Iterable[Work], inbox: SmtpSink) -> Iterator[str]:
         if letter["Subject"] != one.args[1]:
             yield f"the e-mail to {one.to} is about {letter['Subject']!r}, {one.args[1]!r} expected"
         refusals = sum(said.startswith("4") for address, said in inbox.answers if address == one.to)
-        if refusals != one.failures:
-            yield f"the mail server refused {one.to} {refusals} times, {one.failures} expected"
+        if refusals != one.retries:
+            yield f"the mail server refused {one.to} {refusals} times, {one.retries} expected"
     for name in sorted(files):
         yield f"an e-mail arrived that nobody should have got: {name}"
 

@@ -41,7 +41,7 @@ class Work:
         task: The task's name in `examples.shop.tasks`.
         args: Its arguments.
         queue: Where it goes.
-        failures: Attempts that must fail.
+        retries: Attempts that must repeat a failed one.
         dies_of: What the reason in the dead-letter queue must say; None where it must succeed.
         file: The file that must lie in the output folder.
         size: That picture's width and height in pixels.
@@ -51,7 +51,7 @@ class Work:
     task: str
     args: tuple[Any, ...]
     queue: str
-    failures: int = 0
+    retries: int = 0
     dies_of: str | None = None
     file: str | None = None
     size: tuple[int, int] | None = None
@@ -120,7 +120,7 @@ def _sheet() -> Work:
 def _not_a_photo() -> Work:
     """A table where a photograph is expected: the task may try twice, and then it is given up."""
     return Work(
-        "thumbnail", (str(_weather_table()), 96), "images", failures=2, dies_of="cannot identify image file"
+        "thumbnail", (str(_weather_table()), 96), "images", retries=1, dies_of="cannot identify image file"
     )
 
 
@@ -132,16 +132,16 @@ def _reports() -> Iterator[Work]:
 
 
 def _emails() -> Iterator[Work]:
-    yield _email(GONE, failures=1, dies_of="no such mailbox")
-    yield _email(LATE, failures=LATE_REFUSALS)
+    yield _email(GONE, dies_of="no such mailbox")
+    yield _email(LATE, retries=LATE_REFUSALS)
     yield from (_email(name) for name in CUSTOMERS)
 
 
-def _email(name: str, failures: int = 0, dies_of: str | None = None) -> Work:
+def _email(name: str, retries: int = 0, dies_of: str | None = None) -> Work:
     to = f"{name}@example.org"
     text = f"Dear {name.title()},\n\nyour prints are on their way.\n\nThe shop\n"
     args = (to, f"Your prints, {name.title()}", text)
-    return Work("send_email", args, "emails", failures, dies_of, to=None if dies_of else to)
+    return Work("send_email", args, "emails", retries, dies_of, to=None if dies_of else to)
 
 
 def of_queue(work: Sequence[Work], queue: str) -> list[Work]:

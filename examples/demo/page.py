@@ -50,8 +50,8 @@ def write_page(output: Path, findings: Findings, inbox: SmtpSink) -> Path:
 def _verdict(findings: Findings) -> str:
     if not findings.missing:
         return (
-            "<p>The shop's work went through queues in the local emulator; a worker and a Lambda function ran "
-            "it. Every number below was read back from the queues, the results, the files and the inbox, and is "
+            "<p>The shop's work went through queues in the local emulator, to a worker and to Lambda. "
+            "Every number below was read back from the queues, the results, the files and the inbox, and is "
             "what it should be.</p>"
         )
     lines = "".join(f"<li>{escape(line)}</li>" for line in findings.missing)
@@ -74,7 +74,7 @@ def _three_places(findings: Findings) -> Iterator[str]:
     file = f"thumbnails/{stem}-{HERE_SIZE}.jpg"
     yield _figure(file, f'<b class="here">called</b><br>thumbnail(…, {HERE_SIZE})')
     for size in (PROOF_SIZE, *reversed(LAMBDA_SIZES)):
-        yield _made(findings.records, f"thumbnails/{stem}-{size}.jpg", f"thumbnail.delay(…, {size})")
+        yield _made(findings.records, f"thumbnails/{stem}-{size}.jpg", f"thumbnail.apply_async((…, {size}))")
     yield "</div>"
 
 

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from rich import box
-from rich.console import CONSOLE_SVG_FORMAT, Console, Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -91,12 +91,12 @@ class Screen:
         console = Console(
             record=True, width=_PICTURE_WIDTH, file=io.StringIO(), force_terminal=True, highlight=False
         )
-        console.print(Text("$ ", "dim") + Text("make demo", "bold"))
+        console.print(Text("$ ", "dim") + Text("make demo", "bold"), "")
         console.print(_progress(self._frames[len(self._frames) // 2], self._totals))
         console.print(_closing(findings, output, self.seconds))
+        drawn = console.export_svg(title="make demo")
         # Without the web font, so that the picture loads nothing from elsewhere.
-        frame = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
-        console.save_svg(str(path), title="make demo", code_format=frame)
+        path.write_text(re.sub(r"@font-face \{.*?\}\s*", "", drawn, flags=re.DOTALL), encoding="utf-8")
 
 
 def _progress(snapshot: Snapshot, totals: Mapping[str, int]) -> RenderableType:
@@ -106,7 +106,7 @@ def _progress(snapshot: Snapshot, totals: Mapping[str, int]) -> RenderableType:
     for queue, total in totals.items():
         depth = snapshot.depths[queue]
         done = snapshot.states[queue]["SUCCESS"]
-        bar = ProgressBar(total=total, completed=snapshot.finished(queue), width=30)
+        bar = ProgressBar(total=total, completed=snapshot.finished(queue), width=30, complete_style="cyan")
         waiting = depth.waiting + depth.delayed
         table.add_row(queue, bar, *(str(number) for number in (waiting, depth.leased, done, depth.dead)))
     return table
@@ -156,7 +156,7 @@ def _where(output: Path) -> list[RenderableType]:
     commands = (
         ("cat examples/shop/tasks.py", "the tasks that ran"),
         ("DEMO_BREAK=worker make demo", "what it says when no worker runs"),
-        (".venv/bin/cloudq emulate -- bash", "a shell with an SQS of its own: aws, boto3, cloudq work in it"),
+        (".venv/bin/cloudq emulate -- bash", "a shell with a cloud of its own"),
     )
     return [
         "",

@@ -53,12 +53,14 @@ def plot(days: Sequence[Day], title: str, target: Path) -> Path:
 
 
 def _temperatures(area: Axes, days: Sequence[Day]) -> None:
-    dates = [day.on for day in days]
+    at = range(len(days))
     area.fill_between(
-        dates, [day.low for day in days], [day.high for day in days], color="#f4a582", alpha=0.55, lw=0
+        at, [day.low for day in days], [day.high for day in days], color="#f4a582", alpha=0.55, lw=0
     )
-    area.plot(dates, _smooth([(day.low + day.high) / 2 for day in days]), color="#b2182b", lw=1.6)
-    area.set(title="Lowest to highest, and the mean of 15 days (°C)", xlim=(dates[0], dates[-1]))
+    area.plot(at, _smooth([(day.low + day.high) / 2 for day in days]), color="#b2182b", lw=1.6)
+    firsts = [day for day in at if days[day].on.day == 1]
+    area.set(title="Lowest to highest, and the mean of 15 days (°C)", xlim=(0, len(days) - 1))
+    area.set_xticks(firsts, MONTHS[: len(firsts)])
 
 
 def _rain(area: Axes, days: Sequence[Day]) -> None:
