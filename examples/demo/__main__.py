@@ -29,7 +29,9 @@ from examples.demo.smtp_sink import SmtpSink
 from examples.demo.watching import watch
 
 ROOT = Path(__file__).resolve().parents[2]
-OUTPUT = ROOT / "demo-output"
+NOT_OURS = ("AWS_", "CLOUDQ_", "SHOP_")
+"""Variables that would lead the demo to somebody's real queues."""
+
 WORKER_QUEUES = ",".join(queue for queue, consumer in QUEUES.items() if consumer == "worker")
 
 
@@ -38,11 +40,13 @@ def main() -> int:
     os.chdir(ROOT)
     clock = SystemClock()
     screen = Screen(clock)
+    output = Path(os.environ.get("DEMO_OUTPUT", "demo-output")).resolve()
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGHUP, _stop)
-    shutil.rmtree(OUTPUT, ignore_errors=True)
+    _forget_others()
+    shutil.rmtree(output, ignore_errors=True)
     try:
-        findings = _run(screen, os.environ.get("DEMO_BREAK", ""), clock)
+        findings = _run(screen, output, os.environ.get("DEMO_BREAK", ""), clock)
     except (ChildDiedError, TimeoutError) as error:
         screen.say(f"missing: {error}", "red")
         return 1
@@ -50,18 +54,18 @@ def main() -> int:
         screen.say("stopped", "yellow")
         return 130
     if picture := os.environ.get("DEMO_SVG"):
-        screen.picture(Path(picture), findings, OUTPUT)
-    screen.close(findings, OUTPUT)
+        screen.picture(Path(picture), findings, output)
+    screen.close(findings, output)
     return 1 if findings.missing else 0
 
 
-def _run(screen: Screen, broken: str, clock: Clock) -> Findings:
+def _run(screen: Screen, output: Path, broken: str, clock: Clock) -> Findings:
     shop = {
         "CLOUDQ_BROKER_URL": "sqs://",
-        "CLOUDQ_RESULT_BACKEND": f"sqlite:///{OUTPUT / 'results.db'}",
-        "SHOP_FOLDER": str(OUTPUT),
+        "CLOUDQ_RESULT_BACKEND": f"sqlite:///{output / 'results.db'}",
+        "SHOP_FOLDER": str(output),
     }
-    with SmtpSink(OUTPUT / "inbox") as inbox, Children(OUTPUT / "logs", os.environ) as children:
+    with SmtpSink(output / "inbox") as inbox, Children(output / "logs", os.environ) as children:
         cloud, environ = clouds.start(children, clock)
         screen.say(f"cloudq emulate is up at {cloud.endpoint}, template.yaml deployed: {_deployed(cloud)}")
         shop |= {"SHOP_SMTP": inbox.address}
@@ -84,9 +88,15 @@ def _run(screen: Screen, broken: str, clock: Clock) -> Findings:
             screen.expect(published)
             watch(cloud, sent, clock, show=screen.progress, check=children.check)
         screen.say("reading everything back: queues, results, files, inbox, dead letters")
-        findings = audit(cloud, sent, published, output=OUTPUT, inbox=inbox)
-        write_page(OUTPUT, findings, inbox)
+        findings = audit(cloud, sent, published, output=output, inbox=inbox)
+        write_page(output, findings, inbox)
     return findings
+
+
+def _forget_others() -> None:
+    for name in [name for name in os.environ if name.startswith(NOT_OURS)]:
+        del os.environ[name]
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "localhost,127.0.0.1"
 
 
 def _deployed(cloud: clouds.Cloud) -> str:

@@ -151,7 +151,8 @@ def _in_records(records: Iterable[tuple[Work, Record]]) -> Iterator[str]:
         if record.state not in ends:
             yield f"{work.task}{work.args!r:.80} is {record.state}: {record.error or 'not finished'}"
         elif record.attempt - 1 != work.retries:
-            yield f"{work.task}{work.args!r:.80} was retried {record.attempt - 1} times, {work.retries} expected"
+            again = record.attempt - 1
+            yield f"{work.task}{work.args!r:.80} was retried {again} times, {work.retries} expected"
 
 
 def _in_dead_letters(sent: Sent, letters: Iterable[DeadLetter]) -> Iterator[str]:

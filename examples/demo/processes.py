@@ -50,15 +50,15 @@ class Child:
         text = self.log.read_text(encoding="utf-8", errors="replace").rstrip()
         return "\n".join(f"    {line}" for line in text.splitlines()[-lines:]) or "    (nothing)"
 
-    def stop(self) -> None:
-        """Ask it to end; kill it and all that it started if it doesn't."""
-        self._signal(signal.SIGTERM)
+    def wait(self) -> None:
+        """Wait until it has ended; kill what is left of its group."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(GRACE)
-        self._signal(signal.SIGKILL)
+        self.signal(signal.SIGKILL)
         self.process.wait()
 
-    def _signal(self, number: signal.Signals) -> None:
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to it and to all that it started."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, number)
 
@@ -83,8 +83,14 @@ class Children:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # From here on a second Ctrl-C must not leave anything behind.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        # All are told before any is awaited: the worker ends its long poll when the emulator answers it.
         for child in reversed(self._running):
-            child.stop()
+            child.signal(signal.SIGTERM)
+        for child in reversed(self._running):
+            child.wait()
 
     def start(self, name: str, arguments: Sequence[str], environ: Mapping[str, str] | None = None) -> Child:
         """Start `cloudq` with these arguments."""
@@ -106,8 +112,3 @@ class Children:
         """Raise ChildDiedError if one has ended."""
         for child in self._running:
             child.check()
-
-    def stop(self, child: Child) -> None:
-        """Stop one before the others."""
-        child.stop()
-        self._running.remove(child)

@@ -1,0 +1,44 @@
+"""The demo, run as `make demo` runs it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+
+
+def _run_demo(output: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "examples.demo"],
+        cwd=ROOT,
+        env={**os.environ, "DEMO_OUTPUT": str(output), "TERM": "dumb", "LANG": "C", **environ},
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+
+
+def test_demo_ends_well_when_every_number_is_what_it_should_be(tmp_path):
+    demo = _run_demo(tmp_path / "out")
+
+    assert demo.returncode == 0, demo.stdout + demo.stderr
+    assert "missing" not in demo.stdout
+    page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert "contact-sheet.jpg" in page
+    assert "no such mailbox" in page
+
+
+@pytest.mark.parametrize(("broken", "queue"), [("worker", "emails"), ("lambda", "images")])
+def test_demo_fails_and_names_the_queue_when_a_consumer_is_missing(tmp_path, broken, queue):
+    demo = _run_demo(tmp_path / "out", DEMO_BREAK=broken)
+
+    assert demo.returncode == 1, demo.stdout + demo.stderr
+    assert f"missing: queue '{queue}' still holds" in demo.stdout
