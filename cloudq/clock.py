@@ -82,8 +82,8 @@ class FakeClock:
                 self._waiting.remove(condition)
 
     def sleep(self, seconds: float) -> None:
-        until = self._monotonic + seconds
         with self._tick:
+            until = self._monotonic + seconds
             while self._monotonic < until:
                 self._tick.wait()
 

@@ -8,6 +8,8 @@ body: a newer producer may be ahead of this reader for the length of a deploy.
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -20,6 +22,13 @@ __all__ = ["VERSION", "decode", "encode"]
 VERSION = 1
 
 _to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_to_ascii = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
+
+_NO_CHARACTERS = re.compile("[\ud800-\udfff\ufffe\uffff]")
+"""What a Python string and, escaped, JSON may hold, but neither UTF-8 nor XML 1.0 and so SQS may.
+
+Source: SQS API reference, SendMessage; XML 1.0, section 2.2, read 2026-11.
+"""
 
 _INSTANTS = ("eta", "expires", "sent")
 _OPTIONAL = (
@@ -41,15 +50,15 @@ def encode(message: Message) -> bytes:
         "args": list(message.args),
         "kwargs": dict(message.kwargs),
     }
-    for name in _INSTANTS:
-        if (at := getattr(message, name)) is not None:
-            fields[name] = _instant(at)
     for name in _OPTIONAL:
         if value := getattr(message, name):
             fields[name] = value
     try:
-        return _to_json(fields).encode()
-    except (TypeError, ValueError) as error:
+        for name in _INSTANTS:
+            if (at := getattr(message, name)) is not None:
+                fields[name] = _instant(at)
+        return _text_of(fields).encode()
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise EncodeError(f"A call of {message.task!r} can't travel as JSON: {error}.") from error
 
 
@@ -61,24 +70,45 @@ def decode(data: bytes) -> Message:
         DecodeError: The body is no message; the text says what is wrong with it.
     """
     fields = _object(data)
-    version = fields.get("v")
-    if version != VERSION:
-        if isinstance(version, int) and not isinstance(version, bool) and version > VERSION:
-            raise UnknownVersionError(
-                f"The body is of wire format {version}; this cloudq reads {VERSION}: upgrade it, "
-                "the message waits meanwhile.",
-                data,
-            )
-        raise DecodeError(f'The body is no cloudq message: its "v" is {version!r}, not {VERSION}.', data)
+    _check_version(fields, data)
     try:
         return Message(**{name: read(fields[name]) for name, read in _READERS.items() if name in fields})
-    except (TypeError, ValueError) as error:
-        raise DecodeError(f"The body is no cloudq message: {_complaint(fields, error)}.", data) from error
+    except (TypeError, ValueError, OverflowError) as error:
+        raise DecodeError(f"The body is no cloudq message: {_complaint(fields)}.", data) from error
+
+
+def _text_of(fields: Mapping[str, Any]) -> str:
+    text = _to_json(fields)
+    return _to_ascii(fields) if not text.isascii() and _NO_CHARACTERS.search(text) else text
+
+
+def _check_version(fields: Mapping[str, Any], data: bytes) -> None:
+    version = fields.get("v")
+    if type(version) is not int or version < VERSION:
+        found = f'its "v" is {version!r}, not {VERSION}' if "v" in fields else 'it has no "v"'
+        raise DecodeError(f"The body is no cloudq message: {found}.", data)
+    if version > VERSION:
+        raise UnknownVersionError(
+            f"The body is of wire format {version}; this cloudq reads {VERSION}: upgrade it, "
+            "the message waits meanwhile.",
+            data,
+        )
+
+
+def _number(literal: str) -> float:
+    """JSON allows what no float holds; let in, it couldn't be written again when the message is retried."""
+    value = float(literal)
+    if not math.isfinite(value):
+        raise ValueError(f"{literal} is no number that can be held")
+    return value
+
+
+_from_json = json.JSONDecoder(parse_float=_number, parse_constant=_number).decode
 
 
 def _object(data: bytes) -> Mapping[str, Any]:
     try:
-        value: object = json.loads(data)
+        value: object = _from_json(data.decode())
     except (ValueError, RecursionError) as error:
         raise DecodeError(f"The body isn't JSON: {error}.", data) from error
     if not isinstance(value, dict):
@@ -100,13 +130,34 @@ def _kind(value: object) -> str:
             return "number"
 
 
-def _complaint(fields: Mapping[str, Any], error: Exception) -> str:
-    missing = [name for name in ("id", "task") if name not in fields]
-    return f'it has no "{missing[0]}"' if missing else str(error)
+def _complaint(fields: Mapping[str, Any]) -> str:
+    """What `_READERS` has against these fields, found again: reading alone needn't know which it reads."""
+    for name in ("id", "task"):
+        if name not in fields:
+            return f'it has no "{name}"'
+    for name in _READERS.keys() & fields.keys():
+        try:
+            _READERS[name](fields[name])
+        except (TypeError, ValueError, OverflowError) as error:
+            return f'its "{name}" is wrong, {error}'
+    return "no field is wrong by itself"
 
 
 def _instant(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat().replace("+00:00", "Z")
+
+
+def _headers(value: object) -> Mapping[str, str]:
+    headers = _map(value)
+    for text in headers.values():
+        _text(text)
+    return headers
+
+
+def _name(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError(f"{value!r} is no name")
+    return value
 
 
 def _read_instant(value: object) -> float | None:
@@ -142,8 +193,8 @@ _text_or_none = _of((str, type(None)), "string")
 _map_or_none = _of((dict, type(None)), "object")
 
 _READERS: Mapping[str, Callable[[object], Any]] = {
-    "id": _text,
-    "task": _text,
+    "id": _name,
+    "task": _name,
     "args": _array,
     "kwargs": _map,
     "eta": _read_instant,
@@ -158,7 +209,7 @@ _READERS: Mapping[str, Callable[[object], Any]] = {
     "next": _array,
     "on_error": _map_or_none,
     "trace": _text_or_none,
-    "headers": _map,
+    "headers": _headers,
     "ref": _text_or_none,
     "sent": _read_instant,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import uuid
 from collections.abc import Mapping, Sequence
@@ -69,7 +70,8 @@ def derived_id(*parts: str | int) -> str:
 
     Source: RFC 9562, section 5.8, read 2026-11.
     """
-    digest = hashlib.sha256("\0".join(map(str, parts)).encode()).digest()
+    # As JSON, so that ("a", "b") and ("ab",), 1 and "1" don't meet.
+    digest = hashlib.sha256(json.dumps(parts).encode()).digest()
     value = int.from_bytes(digest[:16])
     value = value & ~(0xF << 76) | 0x8 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62

@@ -30,13 +30,15 @@ class Backoff:
     jitter: bool = True
 
     def __post_init__(self) -> None:
-        if self.base < 0 or self.max < 0 or self.factor < 1:
+        if not (self.base >= 0 and self.max >= 0 and self.factor >= 1):  # so that NaN is refused, too
             raise ConfigurationError(f"{self}: base and max are seconds from 0, factor is 1 or more.")
 
     def delay(self, failures: int, *, chance: Callable[[], float] = random.random) -> float:
         """Seconds to wait after the `failures`-th failure (from 1)."""
-        # 2**1024 overflows a float; by then the wait has long reached its maximum.
-        wait = min(self.max, self.base * self.factor ** min(failures - 1, 512))
+        try:
+            wait = min(self.max, self.base * self.factor ** (failures - 1))
+        except OverflowError:
+            wait = self.max if self.base else 0.0
         return wait * (0.5 + chance() / 2) if self.jitter else wait
 
 
@@ -80,6 +82,10 @@ class RetryPolicy:
     backoff: Backoff = Backoff()
     retry_on: tuple[type[BaseException], ...] = (Exception,)
     give_up_on: tuple[type[BaseException], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.retries < 0:
+            raise ConfigurationError(f"retries={self.retries}: a count from 0.")
 
     def decide(self, failures: int, error: BaseException) -> RetryAfter | GiveUp:
         """What to do after an attempt ended with `error`.
