@@ -1,0 +1,42 @@
+"""Queues on SQS, or on anything that speaks its protocol.
+
+| module | what it does |
+|---|---|
+| `broker` | the `Broker`, put together from the others |
+| `urls`, `names`, `addresses` | the broker's URL, the queues' names on AWS, their URLs there |
+| `transport`, `boto` | the seam to HTTP, and what stands behind it: boto3 |
+| `refusals`, `boto_errors` | what SQS's and botocore's errors mean |
+| `entries`, `packing`, `commit` | a message in a request, what goes into a batch, threads that share one |
+| `batches`, `send` | a batch and its answers, sending |
+| `deliveries`, `receipts` | what comes, and the proof of its lease |
+| `requests`, `polls`, `receive` | one request for messages, long polls of several queues, receiving |
+| `settle`, `release`, `dead_letters` | ends of leases, copies with a delay, giving up |
+| `delays`, `reasons`, `text` | SQS's limits of time, a reason as an attribute, characters that travel |
+| `creation`, `inspection` | making queues; counting, naming, purging |
+| `processes` | what a forked child must not share |
+"""
+
+from __future__ import annotations
+
+from cloudq.brokers.sqs.boto import BotoTransport
+from cloudq.brokers.sqs.broker import SqsBroker
+from cloudq.brokers.sqs.urls import parse
+from cloudq.clock import Clock
+
+__all__ = ["SqsBroker", "connect"]
+
+
+def connect(url: str, *, clock: Clock, create_queues: bool | None = None) -> SqsBroker:
+    """Make a broker; it connects with its first request.
+
+    Args:
+        url: `sqs://[region][?prefix=…&endpoint=…]`. Credentials, and what the URL leaves out, come by boto3's
+            own chain, `AWS_ENDPOINT_URL` included.
+        clock: Time.
+        create_queues: Whether queues that are missing are made; None: on a loopback endpoint only.
+
+    Raises:
+        ConfigurationError: The URL isn't of that shape.
+    """
+    place = parse(url)
+    return SqsBroker(BotoTransport(place), clock=clock, prefix=place.prefix, create_queues=create_queues)

@@ -1,0 +1,169 @@
+"""Receiving: short looks into several queues in order, then long polls of all of them at once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from cloudq.brokers.sqs.delays import MAX_WAIT
+from cloudq.brokers.sqs.polls import Brought, Polls
+from cloudq.brokers.sqs.processes import PerProcess
+from cloudq.brokers.sqs.requests import MAX_MESSAGES, ReceiveRequests
+from cloudq.brokers.sqs.settle import Settler
+from cloudq.clock import Clock
+from cloudq.delivery import Delivery, Settled
+from cloudq.errors import CloudqError
+
+__all__ = ["Receiver"]
+
+QUIET = 1.0
+"""Seconds after an empty answer during which a queue isn't looked into again, but polled at once."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Visit:
+    """One call of `receive`."""
+
+    queues: list[str]
+    limit: int
+    lease: float
+    began_at: float
+    until: float
+    found: list[Delivery] = field(default_factory=list[Delivery])
+
+    @property
+    def room(self) -> int:
+        return self.limit - len(self.found)
+
+
+class Receiver:
+    """Takes messages out of queues.
+
+    Args:
+        requests: What makes single requests.
+        settler: What extends leases and gives back.
+        clock: What measures.
+    """
+
+    def __init__(self, requests: ReceiveRequests, settler: Settler, clock: Clock) -> None:
+        self._requests = requests
+        self._settler = settler
+        self._clock = clock
+        self._polls = PerProcess(lambda: Polls(self._ask, self._give_back, clock))
+        self._quiet_until: dict[str, float] = {}
+
+    def receive(self, queues: Sequence[str], *, limit: int, lease: float, wait: float) -> list[Delivery]:
+        """As `Broker.receive`."""
+        polls = self._polls.get()
+        if polls.is_closed or not queues or limit < 1:
+            return []
+        now = self._clock.monotonic()
+        visit = _Visit(list(dict.fromkeys(queues)), limit, lease, now, now + wait)
+        self._collect(polls, visit)
+        self._look_round(polls, visit)
+        while not visit.found and self._wait(polls, visit):
+            self._collect(polls, visit)
+        if polls.is_closed and visit.found:
+            self._give_back(visit.found)
+            return []
+        return visit.found
+
+    def close(self, when_idle: Callable[[], None]) -> None:
+        """Bring nothing more; call `when_idle` once no poll is on its way."""
+        self._polls.get().close(when_idle)
+
+    def _look_round(self, polls: Polls, visit: _Visit) -> None:
+        """Look into each queue that no poll watches, and leave a poll with those that are empty."""
+        unwatched = [queue for queue in visit.queues if not polls.is_polled(queue)]
+        for queue in unwatched:
+            if visit.room <= 0:
+                return
+            may_wait = visit.until > visit.began_at
+            # A poll answers as fast as a look where there is something: what is left to be asked alone, or
+            # has just been found empty, needs no look before it.
+            is_last = queue == unwatched[-1] and not visit.found
+            if may_wait and (is_last or self._is_quiet(queue)):
+                self._start(polls, visit, queue)
+                continue
+            before = len(visit.found)
+            self._look(visit, queue)
+            if may_wait and len(visit.found) == before:
+                self._start(polls, visit, queue)
+
+    def _look(self, visit: _Visit, queue: str) -> None:
+        """Take what is there now, for as long as answers come back full."""
+        is_full = True
+        while is_full and visit.room > 0:
+            asked = min(MAX_MESSAGES, visit.room)
+            try:
+                brought = self._ask(queue, asked, visit.lease, 0)
+            except CloudqError as error:
+                if not visit.found:
+                    raise
+                # What is in hand must not be lost for it; the next receive meets the error again.
+                logger.warning(
+                    "a queue couldn't be looked into: %s",
+                    error,
+                    extra={"action": "look_failed", "queue": queue},
+                )
+                return
+            visit.found += brought
+            is_full = len(brought) == asked
+
+    def _wait(self, polls: Polls, visit: _Visit) -> bool:
+        """Wait for a poll's answer. False when there is nothing more to wait for."""
+        rest = visit.until - self._clock.monotonic()
+        if polls.is_closed or rest <= 0:
+            return False
+        for queue in visit.queues:
+            if not polls.is_polled(queue):
+                if rest < 1:  # less than SQS can wait
+                    return False
+                self._start(polls, visit, queue)
+        polls.wait(visit.queues, visit.until)
+        return True
+
+    def _start(self, polls: Polls, visit: _Visit, queue: str) -> None:
+        rest = visit.until - self._clock.monotonic()
+        wait = min(MAX_WAIT, max(1, int(rest)))
+        polls.start(queue, limit=min(MAX_MESSAGES, visit.room), lease=visit.lease, wait=wait)
+
+    def _collect(self, polls: Polls, visit: _Visit) -> None:
+        """Take what polls have brought, each lease as long as was asked for."""
+        brought = polls.take(visit.queues, visit.room)
+        aged = [one for one in brought if one.arrived_at < visit.began_at or one.lease != visit.lease]
+        kept = self._renewed(aged, visit.lease)
+        visit.found += [one.delivery for one in brought if one not in aged or one in kept]
+        if not visit.found and (error := polls.error(visit.queues)) is not None:
+            raise error
+        if len(brought) == MAX_MESSAGES and visit.room > 0:
+            self._look(visit, brought[-1].delivery.queue)
+
+    def _renewed(self, aged: Sequence[Brought], lease: float) -> list[Brought]:
+        # Whoever receives counts the lease from the call's beginning, and theirs began before that.
+        answers = self._settler.hide([(one.delivery, lease) for one in aged])
+        return [one for one, answer in zip(aged, answers, strict=True) if isinstance(answer, Settled)]
+
+    def _ask(self, queue: str, limit: int, lease: float, wait: int) -> list[Delivery]:
+        brought = self._requests.receive(queue, limit=limit, lease=lease, wait=wait)
+        if brought:
+            self._quiet_until.pop(queue, None)
+        else:
+            self._quiet_until[queue] = self._clock.monotonic() + QUIET
+        return brought
+
+    def _is_quiet(self, queue: str) -> bool:
+        return self._clock.monotonic() < self._quiet_until.get(queue, 0.0)
+
+    def _give_back(self, deliveries: Sequence[Delivery]) -> None:
+        try:
+            self._settler.hide([(delivery, 0.0) for delivery in deliveries])
+        except CloudqError as error:
+            logger.warning(
+                "messages that nobody takes stay hidden until their leases end: %s",
+                error,
+                extra={"action": "give_back_failed", "queue": deliveries[0].queue},
+            )

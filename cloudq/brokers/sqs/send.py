@@ -1,0 +1,83 @@
+"""Sending: in batches, an answer for each message."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cloudq.brokers.sqs.addresses import Addresses
+from cloudq.brokers.sqs.batches import Answered, Failed, Succeeded, raise_if_out_of_reach, request_batch
+from cloudq.brokers.sqs.commit import GroupCommit
+from cloudq.brokers.sqs.entries import MAX_BYTES, Entry, entry_of, refusal, size_bytes
+from cloudq.brokers.sqs.processes import PerProcess
+from cloudq.brokers.sqs.transport import AnswerLostError, Transport
+from cloudq.clock import Clock
+from cloudq.delivery import Accepted, NotSent, Outgoing, Sent, Unknown
+from cloudq.errors import BrokerUnavailableError, MessageTooLargeError
+
+__all__ = ["Sender"]
+
+
+class Sender:
+    """Puts messages into queues.
+
+    Args:
+        transport: What carries the requests.
+        addresses: Where the queues are.
+        clock: What measures pauses.
+    """
+
+    def __init__(self, transport: Transport, addresses: Addresses, clock: Clock) -> None:
+        self._transport = transport
+        self._addresses = addresses
+        self._clock = clock
+        self._commits = PerProcess(dict[str, GroupCommit])
+
+    def send(self, queue: str, messages: Sequence[Outgoing]) -> list[Accepted]:
+        """As `Broker.send`."""
+        _check_sizes(queue, messages)
+        if not messages:
+            return []
+        refusals = [refusal(queue, message) for message in messages]
+        entries = [
+            entry_of(queue, message) for message, why in zip(messages, refusals, strict=True) if why is None
+        ]
+        answers = self._commit(queue).submit(entries)
+        raise_if_out_of_reach(answers)
+        accepted = map(_accepted, answers)
+        return [next(accepted) if why is None else NotSent(why, retryable=False) for why in refusals]
+
+    def _commit(self, queue: str) -> GroupCommit:
+        url = self._addresses.of(queue)  # here, so that a missing queue is told to each caller by itself
+        commits = self._commits.get()
+        if queue not in commits:
+            commits.setdefault(queue, GroupCommit(lambda entries: self._send_batch(url, entries)))
+        return commits[queue]
+
+    def _send_batch(self, url: str, entries: list[Entry]) -> list[Answered]:
+        fields = [entry.fields for entry in entries]
+        return request_batch(self._transport, self._clock, "SendMessageBatch", url, fields)
+
+
+def _check_sizes(queue: str, messages: Sequence[Outgoing]) -> None:
+    for message in messages:
+        size = size_bytes(message)
+        if size > MAX_BYTES:
+            raise MessageTooLargeError(
+                f"Message {message.id} for queue {queue!r} has {size:,} bytes, attributes included; SQS "
+                f"takes {MAX_BYTES:,}. Send a reference to the data instead of the data.",
+                queue=queue,
+                size_bytes=size,
+                limit_bytes=MAX_BYTES,
+            )
+
+
+def _accepted(answer: Answered) -> Accepted:
+    match answer:
+        case Succeeded():
+            return Sent()
+        case Failed(code, text, is_ours):
+            return NotSent(f"{code}: {text}", retryable=not is_ours)
+        case AnswerLostError():
+            return Unknown(str(answer))
+        case BrokerUnavailableError():
+            return NotSent(str(answer))
