@@ -76,7 +76,9 @@ class Reception:
 def receive_message(call: Call) -> dict[str, Any] | Reception:
     """Answer messages; where there are none and the caller waits, what to wait for."""
     reception = _read(call, call.queue())
-    if reception.queue.leased_count >= limits.IN_FLIGHT and not reception.queue.settings.is_fifo:
+    if reception.queue.leased_count >= limits.IN_FLIGHT:
+        if reception.queue.settings.is_fifo:
+            return {}
         raise OVER_LIMIT.error(
             text=f"Too many messages in flight: {limits.IN_FLIGHT} are the most that a queue may have."
         )

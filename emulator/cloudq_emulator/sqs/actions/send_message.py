@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,8 +35,7 @@ def send_message(call: Call) -> dict[str, Any]:
     queue = call.queue()
     message = read_message(call, queue, call.params)
     check_size(queue, message_bytes(message))
-    queue.send(message, call.now)
-    return sent(message)
+    return sent(queue.send(message, call.now))
 
 
 def read_message(call: Call, queue: Queue, entry: Mapping[str, Any]) -> Message:
@@ -131,9 +131,23 @@ def _read_group(queue: Queue, message: Message, entry: Mapping[str, Any]) -> Non
             )
     message.group = entry.get("MessageGroupId") or ""
     message.deduplication = entry.get("MessageDeduplicationId") or ""
-    if message.deduplication and not queue.settings.is_fifo:
+    if queue.settings.is_fifo:
+        _complete_group(queue, message)
+    elif message.deduplication:
         raise invalid_value(
             message.deduplication,
             "MessageDeduplicationId",
             "The request include parameter that is not valid for this queue type.",
         )
+
+
+def _complete_group(queue: Queue, message: Message) -> None:
+    if not message.group:
+        raise MISSING_PARAMETER.error(name="MessageGroupId")
+    if not message.deduplication:
+        if not queue.settings.is_deduplicated_by_content:
+            raise INVALID_PARAMETER.error(
+                text="The queue should either have ContentBasedDeduplication enabled or "
+                "MessageDeduplicationId provided explicitly"
+            )
+        message.deduplication = hashlib.sha256(message.body.encode()).hexdigest()

@@ -34,8 +34,7 @@ def send_message_batch(call: Call) -> dict[str, Any]:
         if isinstance(message, SqsError):
             raise message
         check_size(queue, sizes[entry["Id"]])
-        queue.send(message, call.now)
-        return sent(message)
+        return sent(queue.send(message, call.now))
 
     return each(entries, send)
 

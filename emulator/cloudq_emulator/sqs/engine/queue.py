@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from cloudq_emulator.sqs import limits
 from cloudq_emulator.sqs.engine import receipts
 from cloudq_emulator.sqs.engine.agenda import Agenda
+from cloudq_emulator.sqs.engine.fifo import Duplicates, FifoLine
 from cloudq_emulator.sqs.engine.message import DELAYED, GONE, LEASED, READY
 from cloudq_emulator.sqs.engine.ready import StandardLine
 from cloudq_emulator.sqs.errors import MESSAGE_NOT_IN_FLIGHT, PURGE_IN_PROGRESS, invalid_value
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from cloudq_emulator.sqs.engine.message import Message
     from cloudq_emulator.sqs.engine.ready import Line
     from cloudq_emulator.sqs.engine.settings import Settings
+
+_FIRST_SEQUENCE = 18_800_000_000_000_000_000
+"""Sequence numbers have twenty digits. Source: API, SendMessage, read 2026-11."""
 
 
 class Watcher(Protocol):
@@ -73,7 +77,8 @@ class Queue:
         self._queues = queues
         self._messages: dict[int, Message] = {}
         self._sent_count = 0
-        self._line: Line = StandardLine()
+        self._line: Line = FifoLine() if settings.is_fifo else StandardLine()
+        self._duplicates = Duplicates()
         self._timers: Agenda[Message] = Agenda()
         self._ages: Agenda[Message] = Agenda()
 
@@ -85,16 +90,19 @@ class Queue:
     def __iter__(self) -> Iterator[Message]:
         return iter(self._messages.values())
 
-    def send(self, message: Message, now: float) -> None:
-        """Take in a message; `message.delay` or the queue's own says when it becomes ready."""
-        delay = self.settings.delay if message.delay is None else message.delay
-        self._hold(message)
-        if delay > 0:
-            message.state = DELAYED
-            self.delayed_count += 1
-            self._set_timer(message, now + delay)
-        else:
-            self._arrive(message)
+    def send(self, message: Message, now: float) -> Message:
+        """Take in a message; `message.delay` or the queue's own says when it becomes ready.
+
+        Returns:
+            The message; on a FIFO queue the earlier one that it repeats, and then it isn't taken in.
+        """
+        if self.settings.is_fifo:
+            scope = message.group if self.settings.deduplication_scope == "messageGroup" else ""
+            original = self._duplicates.original(scope, message, now)
+            if original is not None:
+                return original
+        self._take_in(message, now)
+        return message
 
     def receive(self, limit: int, lease: float, now: float) -> list[tuple[Message, str]]:
         """Lease at most `limit` messages for `lease` seconds, each with its receipt handle.
@@ -104,6 +112,7 @@ class Queue:
         """
         self.advance(now)
         received: list[tuple[Message, str]] = []
+        self._line.begin_receive()
         while len(received) < limit and (message := self._line.take()) is not None:
             target = self._dead_letter_queue(message)
             if target is None:
@@ -119,12 +128,17 @@ class Queue:
         either: "the request will succeed, but the message might not be deleted" (API, DeleteMessage).
 
         Raises:
-            SqsError: The handle isn't of this queue.
+            SqsError: The handle isn't of this queue; on a FIFO queue also if its lease is over.
         """
         self.advance(now)
         receipt = receipts.read(handle, self.uid)
         message = self._messages.get(receipt.message)
-        if message is not None and message.receipt_number == receipt.number:
+        if message is None:
+            return
+        is_held = message.receipt_number == receipt.number and message.state is LEASED
+        if self.settings.is_fifo and not is_held:
+            raise invalid_value(handle, "ReceiptHandle", "The receipt handle has expired.")
+        if message.receipt_number == receipt.number:
             self._remove(message)
 
     def change_lease(self, handle: str, seconds: int, now: float) -> None:
@@ -191,10 +205,22 @@ class Queue:
         """When the next delay or lease ends."""
         return self._timers.next_at()
 
+    def _take_in(self, message: Message, now: float) -> None:
+        delay = self.settings.delay if message.delay is None else message.delay
+        self._hold(message)
+        if delay > 0:
+            message.state = DELAYED
+            self.delayed_count += 1
+            self._set_timer(message, now + delay)
+        else:
+            self._arrive(message)
+
     def _hold(self, message: Message) -> None:
         self._sent_count += 1
         message.number = self._sent_count
         message.received_here = 0
+        if self.settings.is_fifo:
+            message.sequence = f"{_FIRST_SEQUENCE + self._sent_count}"
         self._messages[message.number] = message
         self._ages.put(message, message.sent_at)
 
@@ -246,10 +272,17 @@ class Queue:
         return self._queues.by_arn(redrive.target)
 
     def _give_up(self, message: Message, target: Queue, now: float) -> None:
+        """Move a message that was just taken from the line."""
+        message.state = GONE
+        self._line.leave(message)
         self._forget(message)
         message.dead_letter_source = self.arn
         message.delay = 0
-        target.send(message, now)
+        if self.settings.is_fifo:
+            message.sent_at = (
+                now  # standard queues keep the time of the first send, and with it the retention
+            )
+        target._take_in(message, now)
 
     def _set_timer(self, message: Message, at: float) -> None:
         self._timers.put(message, at)

@@ -19,6 +19,10 @@ _SLACK = 64
 class Line(Protocol):
     """The messages of one queue that wait to be received."""
 
+    def begin_receive(self) -> None:
+        """What is taken from now on is one receive's."""
+        ...
+
     def arrive(self, message: Message) -> None:
         """A message becomes ready for the first time, its delay over."""
         ...
@@ -32,7 +36,7 @@ class Line(Protocol):
         ...
 
     def leave(self, message: Message) -> None:
-        """A message that arrived once is gone, from the line or from a lease."""
+        """A message that arrived once is gone: from the line if its state is ready, else from outside."""
         ...
 
     def has_next(self) -> bool:
@@ -59,6 +63,9 @@ class StandardLine:
     def __init__(self) -> None:
         self._line: deque[Message] = deque()
         self._gone = 0
+
+    def begin_receive(self) -> None:
+        """One receive is like another here."""
 
     def arrive(self, message: Message) -> None:
         self._line.append(message)

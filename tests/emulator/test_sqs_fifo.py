@@ -1,0 +1,140 @@
+"""FIFO queues over real HTTP, as boto3 sees them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from botocore.exceptions import ClientError
+
+
+@pytest.fixture
+def url(sqs):
+    return sqs.create_queue(QueueName="in-order.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+
+
+def send(sqs, url, body, group="g", dedup=None):
+    return sqs.send_message(
+        QueueUrl=url, MessageBody=body, MessageGroupId=group, MessageDeduplicationId=dedup or f"{group}-{body}"
+    )
+
+
+def receive(sqs, url, **how):
+    how = {"MaxNumberOfMessages": 10, "MessageSystemAttributeNames": ["All"], **how}
+    return sqs.receive_message(QueueUrl=url, **how).get("Messages", [])
+
+
+def bodies(messages):
+    return [message["Body"] for message in messages]
+
+
+def refused(do, **params):
+    with pytest.raises(ClientError) as caught:
+        do(**params)
+    return caught.value.response["Error"]["Code"]
+
+
+def test_a_group_comes_in_order_with_rising_sequence_numbers(sqs, url):
+    sent = [send(sqs, url, str(number))["SequenceNumber"] for number in range(5)]
+
+    got = receive(sqs, url)
+
+    assert bodies(got) == ["0", "1", "2", "3", "4"]
+    assert [message["Attributes"]["SequenceNumber"] for message in got] == sent == sorted(sent)
+    assert {len(number) for number in sent} == {20}
+    assert got[0]["Attributes"]["MessageGroupId"] == "g"
+    assert got[0]["Attributes"]["MessageDeduplicationId"] == "g-0"
+
+
+def test_a_group_with_a_message_out_waits_while_others_go_on(sqs, url):
+    for body in ("a1", "a2", "b1"):
+        send(sqs, url, body, group=body[0])
+
+    (first,) = receive(sqs, url, MaxNumberOfMessages=1)
+    assert first["Body"] == "a1"
+    assert bodies(receive(sqs, url)) == ["b1"]
+    assert receive(sqs, url) == []
+
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=first["ReceiptHandle"])
+    assert bodies(receive(sqs, url)) == ["a2"]
+
+
+def test_a_message_given_back_comes_before_its_followers(sqs, url):
+    for body in "123":
+        send(sqs, url, body)
+    first = receive(sqs, url, MaxNumberOfMessages=2)
+    for message in reversed(first):
+        sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0)
+
+    assert bodies(receive(sqs, url)) == ["1", "2", "3"]
+
+
+def test_a_repeat_within_five_minutes_is_accepted_and_not_delivered(emulator, sqs, url):
+    emulator.clock(freeze=True)
+    first = send(sqs, url, "x", dedup="d")
+    (message,) = receive(sqs, url)
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+
+    assert send(sqs, url, "y", dedup="d")["MessageId"] == first["MessageId"]
+    assert receive(sqs, url) == []
+    emulator.clock(advance=300)
+    send(sqs, url, "z", dedup="d")
+
+    assert bodies(receive(sqs, url)) == ["z"]
+
+
+def test_content_and_scope_of_deduplication_are_the_queues_to_say(sqs):
+    attributes = {"FifoQueue": "true", "ContentBasedDeduplication": "true", "DeduplicationScope": "messageGroup"}
+    url = sqs.create_queue(QueueName="scoped.fifo", Attributes=attributes)["QueueUrl"]
+
+    for group in "aab":
+        sqs.send_message(QueueUrl=url, MessageBody="same", MessageGroupId=group)
+
+    assert [message["Attributes"]["MessageGroupId"] for message in receive(sqs, url)] == ["a", "b"]
+
+
+def test_what_a_fifo_queue_would_not_take_is_refused(sqs, url):
+    assert refused(sqs.send_message, QueueUrl=url, MessageBody="x", MessageDeduplicationId="d") == "MissingParameter"
+    assert refused(sqs.send_message, QueueUrl=url, MessageBody="x", MessageGroupId="g") == "InvalidParameterValue"
+    assert (
+        refused(
+            sqs.send_message,
+            QueueUrl=url,
+            MessageBody="x",
+            MessageGroupId="g",
+            MessageDeduplicationId="d",
+            DelaySeconds=1,
+        )
+        == "InvalidParameterValue"
+    )
+    assert refused(sqs.create_queue, QueueName="no-suffix", Attributes={"FifoQueue": "true"}) == "InvalidParameterValue"
+
+
+def test_a_receipt_dies_with_its_lease(emulator, sqs, url):
+    emulator.clock(freeze=True)
+    send(sqs, url, "x")
+    (message,) = receive(sqs, url, VisibilityTimeout=5)
+    emulator.clock(advance=5)
+
+    code = refused(sqs.delete_message, QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+
+    assert code == "InvalidParameterValue"
+    assert bodies(receive(sqs, url)) == ["x"]
+
+
+def test_a_dead_head_lets_its_group_go_on(emulator, sqs):
+    sqs.create_queue(QueueName="dead.fifo", Attributes={"FifoQueue": "true"})
+    policy = {"deadLetterTargetArn": "arn:aws:sqs:eu-west-1:000000000000:dead.fifo", "maxReceiveCount": 1}
+    attributes = {"FifoQueue": "true", "RedrivePolicy": json.dumps(policy)}
+    url = sqs.create_queue(QueueName="source.fifo", Attributes=attributes)["QueueUrl"]
+    emulator.clock(freeze=True)
+    for body in "12":
+        send(sqs, url, body)
+    receive(sqs, url, MaxNumberOfMessages=1, VisibilityTimeout=5)
+    emulator.clock(advance=5)
+
+    assert bodies(receive(sqs, url, MaxNumberOfMessages=1)) == ["2"]
+    dead = sqs.get_queue_url(QueueName="dead.fifo")["QueueUrl"]
+    (message,) = receive(sqs, dead)
+    assert message["Body"] == "1"
+    assert message["Attributes"]["DeadLetterQueueSourceArn"].endswith(":source.fifo")
