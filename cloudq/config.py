@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import importlib
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal, cast
 
 from cloudq.errors import ConfigurationError
 
-__all__ = ["Conf", "Settings", "Source", "environment", "project_root"]
+__all__ = ["Conf", "Settings", "Source", "environment", "module_settings", "project_root"]
 
 PREFIX = "CLOUDQ_"
 Source = Literal["command line", "environment", "code", "file", "default"]
@@ -159,6 +161,23 @@ _FIELDS = {field.name: field for field in dataclasses.fields(Settings)}
 def environment(name: str) -> str | None:
     """A variable of the process's environment that is no setting: `CLOUDQ_APP`, AWS's own."""
     return os.environ.get(name)
+
+
+def module_settings(name: str) -> dict[str, Any]:
+    """What a module of settings says: its public names in small letters.
+
+    Raises:
+        ConfigurationError: There is no such module.
+    """
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(f"Configuration module {name!r} can't be imported: {error}.") from error
+    return {
+        key: value
+        for key, value in vars(module).items()
+        if key.islower() and not key.startswith("_") and not isinstance(value, ModuleType)
+    }
 
 
 def project_root(start: Path | None = None) -> Path:

@@ -1,0 +1,13 @@
+"""The worker: one supervisor that holds messages and runs no user code, and children that run it.
+
+| module | what it does |
+|---|---|
+| `ledger` | who holds what, and what is due: pure |
+| `supervisor` | the loop around the ledger |
+| `lane` | a thread for one kind of blocking call: receive, settle, extend |
+| `crew` | starts children and learns of their ends |
+| `forkserver` | imports the app once and forks children |
+| `child`, `executors` | run messages |
+| `frames` | what supervisor and child say to each other |
+| `snapshot` | what the supervisor must know of an app that it doesn't import |
+"""

@@ -1,0 +1,208 @@
+"""Crews: what gives a supervisor its children and tells of their ends.
+
+`ForkedCrew` has processes, `InlineCrew` one child in the supervisor's own process (`--pool solo`, tests).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from cloudq.app import App
+from cloudq.errors import ConfigurationError
+from cloudq.worker.child import Child
+from cloudq.worker.executors import Executor
+from cloudq.worker.forkserver import FORK, Program, start_forkserver
+from cloudq.worker.frames import Reader
+from cloudq.worker.snapshot import Snapshot
+
+__all__ = ["Crew", "Exited", "ForkedCrew", "InlineCrew"]
+
+_CHUNK = 64 * 1024
+_END_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """A child has ended.
+
+    Args:
+        number: Which.
+        cause: What it ended of, in words.
+    """
+
+    number: int
+    cause: str
+
+
+class Crew(Protocol):
+    """A supervisor's children."""
+
+    @property
+    def channel(self) -> socket.socket | None:
+        """Readable when `news` has some; None where children never end by themselves."""
+        ...
+
+    def hire(self) -> tuple[int, socket.socket]:
+        """Start a child; its number and the supervisor's end of its connection."""
+        ...
+
+    def news(self) -> Iterator[Exited]:
+        """Which children have ended."""
+        ...
+
+    def kill(self, number: int) -> bool:
+        """Kill a child, if it can be killed; tells whether."""
+        ...
+
+    def close(self) -> None:
+        """End what is left."""
+        ...
+
+
+class ForkedCrew:
+    """Children that a forkserver forks.
+
+    Args:
+        program: What they run.
+
+    Raises:
+        ConfigurationError: The app can't be imported; the text is the user's traceback.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._numbers = 0
+        self._asked: deque[int] = deque()
+        self._pids: dict[int, int] = {}
+        self.snapshot = self._start()
+
+    @property
+    def channel(self) -> socket.socket:
+        return self._control
+
+    def hire(self) -> tuple[int, socket.socket]:
+        self._numbers += 1
+        ours, theirs = socket.socketpair()
+        with theirs, contextlib.suppress(OSError):  # a forkserver that is gone is found out by `news`
+            socket.send_fds(self._control, [FORK], [theirs.fileno()])
+        self._asked.append(self._numbers)
+        return self._numbers, ours
+
+    def news(self) -> Iterator[Exited]:
+        data = self._receive()
+        if not data:
+            yield from self._start_anew()
+        for word, *fields in self._reader.feed(data):
+            if word == "forked":
+                self._pids[self._asked.popleft()] = fields[0]
+            elif (number := self._number(fields[0])) is not None:
+                del self._pids[number]
+                yield Exited(number, _cause(fields[1]))
+
+    def kill(self, number: int) -> bool:
+        pid = self._pids.get(number)
+        if pid is None:
+            return False
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        return True
+
+    def close(self) -> None:
+        self._control.close()
+        try:
+            self._process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        for number in list(self._pids):
+            self.kill(number)
+
+    def _start(self) -> Snapshot:
+        self._process, self._control = start_forkserver(self._program)
+        self._reader = Reader()
+        while data := self._receive():
+            for word, text in self._reader.feed(data):
+                if word == "snapshot":
+                    return Snapshot.from_json(text)
+                self._control.close()
+                self._process.wait()
+                raise ConfigurationError(text)
+        raise ConfigurationError(
+            f"Importing {self._program.app} ended the process with exit code {self._process.wait()}."
+        )
+
+    def _start_anew(self) -> Iterator[Exited]:
+        """The forkserver is gone, and with it whoever tells of its children's ends: start over."""
+        gone = [*self._pids, *self._asked]
+        self.close()
+        self._pids.clear()
+        self._asked.clear()
+        self.snapshot = self._start()
+        for number in gone:
+            yield Exited(number, "the forkserver that it came from was killed")
+
+    def _receive(self) -> bytes:
+        try:
+            return self._control.recv(_CHUNK)
+        except OSError:
+            return b""
+
+    def _number(self, pid: int) -> int | None:
+        return next((number for number, known in self._pids.items() if known == pid), None)
+
+
+class InlineCrew:
+    """One child in this process; `serve` runs it in the thread that calls.
+
+    Args:
+        app: Whose tasks it runs.
+        executor: How.
+    """
+
+    channel = None
+
+    def __init__(self, app: App, executor: Executor) -> None:
+        self._app = app
+        self._executor = executor
+        self._hired = threading.Event()
+        self._theirs: socket.socket | None = None
+
+    def hire(self) -> tuple[int, socket.socket]:
+        ours, self._theirs = socket.socketpair()
+        self._hired.set()
+        return 1, ours
+
+    def serve(self) -> None:
+        """Be the child, until the supervisor ends."""
+        self._hired.wait()
+        if self._theirs is not None:
+            with self._theirs:
+                Child(self._app, self._theirs, self._executor, on_orphaned=lambda: None).serve()
+
+    def news(self) -> Iterator[Exited]:
+        return iter(())
+
+    def kill(self, number: int) -> bool:
+        del number
+        return False
+
+    def close(self) -> None:
+        self._hired.set()
+
+
+def _cause(status: int) -> str:
+    """An exit status in words: negative for a signal."""
+    if status >= 0:
+        return f"its process ended with exit code {status}"
+    name = signal.Signals(-status).name
+    hint = " (out of memory?)" if name == "SIGKILL" else ""
+    return f"its process was ended by {name}{hint}"

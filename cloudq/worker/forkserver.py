@@ -1,0 +1,248 @@
+"""The forkserver: imports the app once, tells the supervisor what is in it, and forks children.
+
+It answers on its control socket with frames `("snapshot", json)` or `("failed", text)`, then
+`("forked", pid)` for each socket that it is sent, in order, and `("exited", pid, status)` for each child that ends. A child is
+forked while the process has a single thread; where importing the app has started others, or the platform's
+libraries don't bear a fork (macOS), a child is a new process that imports the app again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import io
+import json
+import logging
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import traceback
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from types import FrameType
+from typing import Any
+
+from cloudq.app import App, load
+from cloudq.config import module_settings
+from cloudq.errors import ConfigurationError
+from cloudq.worker.child import Child
+from cloudq.worker.executors import Executor
+from cloudq.worker.executors.solo import run_solo
+from cloudq.worker.executors.threads import ThreadExecutor
+from cloudq.worker.frames import pack
+from cloudq.worker.logs import set_up_logs
+from cloudq.worker.snapshot import Snapshot
+
+__all__ = ["FORK", "Program", "open_app", "serve_child", "shape", "start_forkserver", "users_traceback"]
+
+FORK = b"f"
+"""What the supervisor sends, with a socket, for a child."""
+
+_MODULE = "cloudq.worker.forkserver"  # which runs as __main__
+_CHILD, _SERVER = "child", "server"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """What a worker's processes run.
+
+    Args:
+        app: `module` or `module:attribute`.
+        overrides: What the command line sets.
+        config: A module of settings; None where there is none.
+        processes: Children among which the thread pool shares its threads.
+        log_level: Of the worker's logs.
+        has_json_logs: Whether they are JSON.
+    """
+
+    app: str
+    overrides: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    config: str | None = None
+    processes: int = 1
+    log_level: str = "INFO"
+    has_json_logs: bool = False
+
+    def command(self, role: str, descriptor: int) -> list[str]:
+        """The command line of one of its processes."""
+        return [sys.executable, "-m", _MODULE, role, str(descriptor), json.dumps(asdict(self))]
+
+
+def shape(pool: str, concurrency: int | None, processes: int) -> tuple[int, int]:
+    """How many children a pool has, and how many messages each runs at once."""
+    concurrency = concurrency or os.cpu_count() or 1
+    match pool:
+        case "prefork":
+            return concurrency, 1
+        case "thread":
+            return processes, max(1, concurrency // processes)
+        case _:
+            return 1, 1
+
+
+def start_forkserver(program: Program) -> tuple[subprocess.Popen[bytes], socket.socket]:
+    """Start one; its process and the supervisor's end of its control socket."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        process = subprocess.Popen(program.command(_SERVER, theirs.fileno()), pass_fds=[theirs.fileno()])
+    return process, ours
+
+
+def open_app(program: Program) -> App:
+    """Import the app and set what the command line and the configuration file say.
+
+    Raises:
+        ConfigurationError: There is no app, or a setting is wrong.
+        Exception: Whatever importing the app raises.
+    """
+    app = load(program.app)
+    if program.config:
+        app.conf.use_file(module_settings(program.config))
+    app.conf.update("command line", program.overrides)
+    return app
+
+
+def serve_child(app: App, connection: socket.socket, program: Program) -> None:
+    """Be a child, to the process's end."""
+    # Ctrl-C reaches the whole process group: stopping is the supervisor's decision.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # By the line, so that what a task prints is seen though its process is killed.
+    sys.stdout = io.TextIOWrapper(
+        sys.stdout.buffer, sys.stdout.encoding, sys.stdout.errors, line_buffering=True
+    )
+    Child(app, connection, _executor(app, program), on_orphaned=lambda: os._exit(0)).serve()
+    logging.shutdown()
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(0)
+
+
+def _executor(app: App, program: Program) -> Executor:
+    settings = app.conf.settings
+    if settings.worker_pool != "thread":
+        return run_solo
+    return ThreadExecutor(shape("thread", settings.worker_concurrency, program.processes)[1])
+
+
+class _Forkserver:
+    def __init__(self, app: App, control: socket.socket, program: Program) -> None:
+        self._app = app
+        self._control = control
+        self._program = program
+        self._children: set[int] = set()
+
+    def serve(self) -> None:
+        wake_in, wake_out = socket.socketpair()
+        for end in (wake_in, wake_out):
+            end.setblocking(False)
+        signal.signal(signal.SIGCHLD, _nothing)
+        signal.set_wakeup_fd(wake_out.fileno())
+        with wake_in, wake_out, selectors.DefaultSelector() as selector:
+            selector.register(self._control, selectors.EVENT_READ)
+            selector.register(wake_in, selectors.EVENT_READ)
+            while True:
+                for key, _ in selector.select():
+                    if key.fileobj is wake_in:
+                        wake_in.recv(4096)
+                        self._reap()
+                    elif not self._answer():
+                        self._see_off()
+                        return
+
+    def _answer(self) -> bool:
+        word, descriptors, _, _ = socket.recv_fds(self._control, 1, 1)
+        if word != FORK or not descriptors:
+            return False
+        os.set_inheritable(descriptors[0], False)
+        with socket.socket(fileno=descriptors[0]) as connection:
+            pid = self._spawn(connection) if _must_spawn() else self._fork(connection)
+        self._children.add(pid)
+        self._control.sendall(pack("forked", pid))
+        return True
+
+    def _fork(self, connection: socket.socket) -> int:
+        pid = os.fork()
+        if pid == 0:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            self._control.close()
+            serve_child(self._app, connection, self._program)
+        return pid
+
+    def _spawn(self, connection: socket.socket) -> int:
+        descriptor = connection.fileno()
+        return subprocess.Popen(self._program.command(_CHILD, descriptor), pass_fds=[descriptor]).pid
+
+    def _see_off(self) -> None:
+        """The supervisor has closed: its children find that out by themselves, and end."""
+        signal.set_wakeup_fd(-1)
+        for pid in self._children:
+            os.waitpid(pid, 0)
+
+    def _reap(self) -> None:
+        for pid in list(self._children):
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                self._children.discard(pid)
+                self._control.sendall(pack("exited", pid, os.waitstatus_to_exitcode(status)))
+
+
+def _nothing(_number: int, _frame: FrameType | None) -> None:
+    """For SIGCHLD, which is only to wake the loop through the wakeup descriptor."""
+
+
+def _must_spawn() -> bool:
+    return sys.platform == "darwin" or threading.active_count() > 1
+
+
+def users_traceback(error: BaseException) -> str:
+    """A traceback from the user's own module on: how it came to be imported is not their concern."""
+    frames = error.__traceback__
+    while frames is not None and _is_ours(frames.tb_frame.f_globals.get("__name__", "")):
+        frames = frames.tb_next
+    return "".join(traceback.format_exception(type(error), error, frames))
+
+
+def _is_ours(module: str) -> bool:
+    return (
+        module.split(".", maxsplit=1)[0] in ("cloudq", "importlib", "_frozen_importlib")
+        or module == "__main__"
+    )
+
+
+def _failure(program: Program, error: BaseException) -> str:
+    if isinstance(error, ConfigurationError):
+        return str(error)
+    module = program.app.partition(":")[0]
+    if isinstance(error, ModuleNotFoundError) and error.name and module.startswith(error.name):
+        return f"There is no module {module!r} here: is the working directory the project's, and -A right?"
+    return f"{users_traceback(error)}\n{module} can't be imported; the error above is in its own code."
+
+
+def _main(role: str, descriptor: str, text: str) -> None:
+    program = Program(**json.loads(text))
+    connection = socket.socket(fileno=int(descriptor))
+    os.set_inheritable(connection.fileno(), False)
+    set_up_logs(program.log_level, is_json=program.has_json_logs)
+    try:
+        app = open_app(program)
+        snapshot = Snapshot.of(app)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's module may raise anything
+        connection.sendall(pack("failed", _failure(program, error)))
+        return
+    if role == _CHILD:
+        serve_child(app, connection, program)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    gc.freeze()  # what is shared with the children stays shared
+    connection.sendall(pack("snapshot", snapshot.to_json()))
+    _Forkserver(app, connection, program).serve()
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])

@@ -1,0 +1,171 @@
+"""Starting a worker: puts crew, app and supervisor together and passes signals on."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+from cloudq.app import App
+from cloudq.clock import Clock, SystemClock
+from cloudq.errors import ConfigurationError
+from cloudq.worker.crew import ForkedCrew, InlineCrew
+from cloudq.worker.executors.solo import run_solo
+from cloudq.worker.forkserver import Program, open_app, shape
+from cloudq.worker.snapshot import Snapshot
+from cloudq.worker.supervisor import Plan, Supervisor
+
+__all__ = ["Options", "Started", "work"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a worker is started with.
+
+    Args:
+        program: What its processes run.
+        queues: Where it receives, in order of preference; empty for all that are a worker's.
+        is_burst: Whether it ends when the queues are empty.
+        grace: Seconds that running tasks are given when it stops; None takes the app's setting.
+    """
+
+    program: Program
+    queues: Sequence[str] = ()
+    is_burst: bool = False
+    grace: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What a worker that is about to run tells whoever started it."""
+
+    app: App
+    snapshot: Snapshot
+    plan: Plan
+    pool: str
+
+
+def work(options: Options, announce: Callable[[Started], Any], clock: Clock | None = None) -> str | None:
+    """Run a worker until a signal stops it. Call it in the main thread.
+
+    Args:
+        options: What to run.
+        announce: Called once, before the first message is received.
+        clock: Time.
+
+    Returns:
+        Why it couldn't go on; None where it ended as it should.
+
+    Raises:
+        ConfigurationError: The app, a queue or a setting is wrong.
+        BrokerError: The broker can't be reached, or has no such queue.
+    """
+    clock = clock or SystemClock()
+    if options.program.overrides.get("worker_pool") == "solo":
+        return _work_inline(options, announce, clock)
+    crew = ForkedCrew(options.program)
+    try:
+        snapshot = crew.snapshot
+        if snapshot.settings["worker_pool"] == "solo":
+            crew.close()
+            return _work_inline(options, announce, clock)
+        started = _started(options, snapshot, snapshot.app(clock))
+        _refuse_unshared(started.app)
+        announce(started)
+        supervisor = Supervisor(started.app, snapshot, crew, started.plan, clock)
+        _on_signals(supervisor.stop)
+        supervisor.run()
+    except BaseException:
+        crew.close()
+        raise
+    started.app.close()
+    return supervisor.problem
+
+
+def _work_inline(options: Options, announce: Callable[[Started], Any], clock: Clock) -> str | None:
+    """`--pool solo`: tasks run here, in the main thread; the supervisor's loop has a thread of its own."""
+    app = open_app(options.program)
+    crew = InlineCrew(app, run_solo)
+    started = _started(options, Snapshot.of(app), app)
+    announce(started)
+    supervisor = Supervisor(app, started.snapshot, crew, started.plan, clock)
+    errors: list[BaseException] = []
+
+    def supervise() -> None:
+        try:
+            supervisor.run()
+        except BaseException as error:  # noqa: BLE001 - raised again below, in the main thread
+            errors.append(error)
+        finally:
+            crew.close()
+        if supervisor.has_abandoned:
+            os._exit(0)  # a task that doesn't end holds the main thread
+
+    thread = threading.Thread(target=supervise, name="cloudq-supervisor", daemon=True)
+    _on_signals(supervisor.stop)
+    thread.start()
+    crew.serve()
+    thread.join()
+    app.close()
+    if errors:
+        raise errors[0]
+    return supervisor.problem
+
+
+def _refuse_unshared(app: App) -> None:
+    if not app.broker.limits.is_shared:
+        raise ConfigurationError(
+            f"{app.conf.settings.broker_url} is seen by one process alone, and a worker's children are others: "
+            "use sqlite:///path, or --pool solo."
+        )
+
+
+def _on_signals(stop: Callable[[], None]) -> None:
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        stop()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handle)
+
+
+def _started(options: Options, snapshot: Snapshot, app: App) -> Started:
+    pool = snapshot.settings["worker_pool"]
+    children, slots = shape(pool, snapshot.settings["worker_concurrency"], options.program.processes)
+    queues = _queues(options.queues, snapshot, app.conf.settings.broker_url)
+    plan = Plan(
+        queues=queues,
+        children=children,
+        slots=slots,
+        lease=min(app.queue(name).lease_seconds for name in queues),
+        grace=options.grace if options.grace is not None else snapshot.settings["worker_grace"],
+        is_burst=options.is_burst,
+    )
+    return Started(app, snapshot, plan, pool)
+
+
+def _queues(names: Sequence[str], snapshot: Snapshot, broker_url: str) -> list[str]:
+    for name in names:
+        if name not in snapshot.queues:
+            near = difflib.get_close_matches(name, snapshot.queues, n=1)
+            hint = f"Did you mean {near[0]!r}? " if near else ""
+            raise ConfigurationError(
+                f"App {snapshot.name!r} has no queue {name!r}. {hint}It has: {', '.join(snapshot.queues)}."
+            )
+    if names:
+        return list(names)
+    # On SQS a Lambda function empties the others; anywhere else nobody would.
+    ours = [
+        queue.name
+        for queue in snapshot.queues.values()
+        if queue.consumer == "worker" or not broker_url.startswith("sqs:")
+    ]
+    if not ours:
+        raise ConfigurationError(
+            f"All queues of {snapshot.name!r} are emptied by Lambda functions: name some with -Q."
+        )
+    return ours
