@@ -133,13 +133,14 @@ class Database:
     def wait(self, state: _Announced, until: float) -> None:
         """Return when `state` isn't the file's any more, at `until` on the monotonic clock, or on `close`."""
         pause = SHORTEST_PAUSE
-        while not self.is_closed and self._clock.monotonic() < until:
-            with self._changed:
-                if self._announced_count == state[0] and not self.is_closed:
-                    self._clock.wait(self._changed, min(until, self._clock.monotonic() + pause))
-            if self.is_closed or self.state() != state:
-                return
-            pause = min(2 * pause, LONGEST_PAUSE)
+        with self.until_closed():
+            while self._clock.monotonic() < until:
+                with self._changed:
+                    if self._announced_count == state[0] and not self.is_closed:
+                        self._clock.wait(self._changed, min(until, self._clock.monotonic() + pause))
+                if self.state() != state:
+                    return
+                pause = min(2 * pause, LONGEST_PAUSE)
 
     @contextmanager
     def until_closed(self) -> Generator[None]:

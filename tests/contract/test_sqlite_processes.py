@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from cloudq.brokers.sqlite import connect
+from cloudq.clock import SystemClock
+from cloudq.delivery import Outgoing
+from cloudq.queues import Queue
+from cloudq.testing.steps import PATIENCE, in_thread, until
+
+PROGRAM = Path(__file__).with_name("sqlite_program.py")
+NAME = "q"
+
+
+@pytest.fixture
+def url(tmp_path):
+    return f"sqlite:///{tmp_path}/queue.db"
+
+
+@pytest.fixture
+def broker(url):
+    broker = connect(url, clock=SystemClock())
+    broker.declare(Queue(NAME))
+    yield broker
+    broker.close()
+
+
+@pytest.fixture
+def start(url, tmp_path):
+    started = []
+
+    def start(what):
+        said = tmp_path / f"said-{len(started)}"
+        with said.open("w") as out:
+            process = subprocess.Popen([sys.executable, PROGRAM, what, url], stdout=out)
+        started.append(process)
+        return process, said
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def lines(*files):
+    """What was said; a line that a kill cut short wasn't."""
+    return [line for file in files for line in file.read_text().split("\n")[:-1]]
+
+
+def bodies(broker):
+    deliveries = broker.receive([NAME], limit=1000, lease=60, wait=0)
+    return sorted(delivery.body.decode() for delivery in deliveries)
+
+
+def test_what_was_sent_is_there_after_the_sender_is_killed(broker, start):
+    process, said = start("send_for_ever")
+    until(lambda: len(lines(said)) >= 30, "messages sent")
+    process.kill()
+    process.wait()
+
+    sent = set(lines(said))
+
+    assert sent <= set(bodies(broker))
+
+
+def test_nothing_is_lost_when_consumers_are_killed(broker, start):
+    count = 600
+    broker.send(NAME, [Outgoing(str(number), b"%d" % number) for number in range(count)])
+
+    (killed, killed_said), *others = [start("consume") for _ in range(2)]
+    until(lambda: len(lines(killed_said)) >= 20, "messages consumed")
+    killed.kill()
+    others.append(start("consume"))
+    for process, _ in others:
+        assert process.wait(30) == 0
+
+    consumed = Counter(lines(killed_said, *(said for _, said in others)))
+    assert set(consumed) == {str(number) for number in range(count)}
+    assert consumed.total() <= count + 10  # what the killed one held
+    stats = broker.stats(NAME)
+    assert (stats.ready, stats.leased) == (0, 0)
+
+
+def test_processes_may_make_the_file_at_once(url, start):
+    started = [start("send_some") for _ in range(4)]
+    for process, _ in started:
+        assert process.wait(30) == 0
+
+    broker = connect(url, clock=SystemClock())
+    assert bodies(broker) == sorted(lines(*(said for _, said in started)))
+    broker.close()
+
+
+def test_a_wait_ends_when_another_process_sends(broker, start):
+    waiting = in_thread(lambda: broker.receive([NAME], limit=1, lease=60, wait=2 * PATIENCE))
+
+    start("send_one")
+
+    assert [delivery.body for delivery in waiting.result(PATIENCE)] == [b"late"]
+
+
+def test_a_broker_survives_forks_in_the_midst_of_its_use(broker, start):
+    process, said = start("fork")
+
+    assert process.wait(30) == 0
+    sent = lines(said)
+    assert len(sent) == 5 * 20
+    assert bodies(broker) == sorted(sent)
+
+
+def test_a_child_goes_on_when_its_parent_closes(url, start):
+    process, _ = start("outlive")
+
+    assert process.wait(30) == 0
+    broker = connect(url, clock=SystemClock())
+    assert bodies(broker) == ["before", "closed", "open"]
+    broker.close()
