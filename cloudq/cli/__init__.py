@@ -1,0 +1,35 @@
+"""The command `cloudq`.
+
+| module | what it holds |
+|---|---|
+| `commands` | the group: commands by name, loaded when called |
+| `options`, `loading` | options that commands share; the user's app, imported |
+| `failures`, `output` | what is printed, and the exit code |
+| `config`, `queues`, `tasks`, `worker` | the commands |
+"""
+
+from __future__ import annotations
+
+import click
+
+from cloudq import __version__
+from cloudq.cli.commands import Commands
+
+__all__ = ["main"]
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="cloudq %(version)s")
+def main() -> None:
+    r"""Cloudq, a task queue for Python on SQS and Lambda, or on nothing but a file.
+
+    Most commands need to know your app: -A takes the module that it lives in, as Celery's does, and so does
+    the variable CLOUDQ_APP.
+
+    \b
+    cloudq worker -A shop.tasks
+    cloudq task call shop.tasks.add 1 2 -A shop.tasks --wait
+    cloudq queue stats -A shop.tasks
+
+    Exit codes: 0 done, 1 the thing failed, 2 the command line or a setting is wrong.
+    """

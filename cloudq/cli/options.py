@@ -1,0 +1,115 @@
+"""Options that several commands share.
+
+A command takes them by decorator:
+
+    @click.command()
+    @app_options                       # -A/--app, --broker, --config  →  source: AppSource
+    @json_option                       # --json                        →  as_json: bool
+    def stats(source: AppSource, *, as_json: bool) -> None: ...
+
+`AppSource` has what was said (`spec`, `config`, `overrides`: whoever opens the app in another process passes
+them on) and `open()`, which turns it into the app or into an error that a person can act on.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cloudq.app import App
+from cloudq.cli.loading import import_app
+from cloudq.config import module_settings
+
+__all__ = ["AppSource", "app_options", "json_option"]
+
+
+@dataclass(frozen=True, slots=True)
+class AppSource:
+    """Which app a command is about.
+
+    Args:
+        spec: `module` or `module:attribute`; None where none was named.
+        broker: The broker's URL, above all other sources.
+        config: A module of settings, in place of pyproject.toml's.
+    """
+
+    spec: str | None = None
+    broker: str | None = None
+    config: str | None = None
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """The settings that the command line says."""
+        return {"broker_url": self.broker} if self.broker else {}
+
+    def required(self) -> str:
+        """The app's spec.
+
+        Raises:
+            UsageError: None was named.
+        """
+        if not self.spec:
+            raise click.UsageError(
+                "No app. Name the module that it lives in, with -A shop.tasks (or -A shop.tasks:app), or set "
+                "CLOUDQ_APP."
+            )
+        return self.spec
+
+    def open(self) -> App:
+        """Import the app, and set what the command line and the configuration module say.
+
+        Raises:
+            UsageError: None was named.
+            AppImportError: Importing it fails; it has the user's traceback.
+            ConfigurationError: There is none in the module, or a setting is wrong.
+        """
+        return self._set_up(import_app(self.required()))
+
+    def open_or_bare(self) -> App:
+        """As `open`, or an app without tasks where none was named: enough to ask a broker."""
+        return self.open() if self.spec else self._set_up(App("cloudq"))
+
+    def _set_up(self, app: App) -> App:
+        if self.config:
+            if str(Path.cwd()) not in sys.path:
+                sys.path.insert(0, str(Path.cwd()))
+            app.conf.use_file(module_settings(self.config))
+        app.conf.update("command line", self.overrides)
+        return app
+
+
+def app_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command `-A/--app`, `--broker` and `--config`, as one parameter `source`."""
+
+    @click.option(
+        "-A",
+        "--app",
+        "spec",
+        envvar="CLOUDQ_APP",
+        metavar="APP",
+        help="The app: MODULE or MODULE:ATTRIBUTE. Also CLOUDQ_APP.",
+    )
+    @click.option(
+        "--broker", metavar="URL", help="Where messages wait, for this command. Also CLOUDQ_BROKER_URL."
+    )
+    @click.option(
+        "--config", metavar="MODULE", help="Take settings from this module instead of pyproject.toml."
+    )
+    @functools.wraps(command)
+    def with_source(
+        *args: Any, spec: str | None, broker: str | None, config: str | None, **kwargs: Any
+    ) -> Any:
+        return command(*args, source=AppSource(spec, broker, config), **kwargs)
+
+    return with_source
+
+
+def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command `--json`, as a parameter `as_json`; what goes wrong is told in JSON, too."""
+    return click.option("--json", "as_json", is_flag=True, help="Answer with one JSON document.")(command)

@@ -1,0 +1,151 @@
+"""`cloudq queue`: how full queues are, which there are, and emptying one."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, cast
+
+import click
+
+from cloudq.app import App
+from cloudq.brokers.base import Inspector, QueueStats
+from cloudq.cli.commands import unknown
+from cloudq.cli.failures import MisuseError
+from cloudq.cli.options import AppSource, app_options, json_option
+from cloudq.cli.output import print_json, print_table, seconds
+from cloudq.errors import QueueNotFoundError, UnsupportedError
+from cloudq.queues import dead_letter_name, is_dead_letter
+
+__all__ = ["queue"]
+
+
+@click.group()
+def queue() -> None:
+    """Look into queues; empty them."""
+
+
+@queue.command()
+@click.argument("names", metavar="[NAME]...", nargs=-1)
+@app_options
+@json_option
+def stats(source: AppSource, names: Sequence[str], *, as_json: bool) -> None:
+    r"""Count the messages of queues: of those named, else of all that the app has.
+
+    READY wait to be received, LEASED are being worked on, DELAYED aren't due, DEAD were given up on. OLDEST
+    is how long the first ready message has waited, where the broker says. On SQS the counts are approximate.
+
+    \b
+    cloudq queue stats -A shop.tasks
+    cloudq queue stats emails reports --broker sqs://eu-central-1?prefix=shop-
+    """
+    app = source.open_or_bare()
+    found = {name: _stats(app, name, is_named=bool(names)) for name in names or _all(app, source)}
+    if as_json:
+        print_json({"queues": [_document(name, stats) for name, stats in found.items()]})
+    else:
+        rows = [_row(name, stats) for name, stats in found.items()]
+        print_table(("queue", "ready", "leased", "delayed", "dead", "oldest"), rows)
+
+
+@queue.command("list")
+@app_options
+@json_option
+def list_(source: AppSource, *, as_json: bool) -> None:
+    r"""List the app's queues with their options, and those that its broker has besides.
+
+    \b
+    cloudq queue list -A shop.tasks
+    """
+    app = source.open_or_bare()
+    rows = [_options(app, name) for name in _all(app, source)]
+    if as_json:
+        print_json({"queues": rows})
+    else:
+        head = ("name", "consumer", "lease", "max_receives", "dead_letter", "tasks")
+        shown = [{**row, "lease": seconds(row["lease"]), "tasks": len(row["tasks"])} for row in rows]
+        print_table(
+            [name.replace("_", " ") for name in head], [[row[name] for name in head] for row in shown]
+        )
+
+
+@queue.command()
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@app_options
+@json_option
+def purge(source: AppSource, name: str, *, yes: bool, as_json: bool) -> None:
+    r"""Delete all messages of a queue, those that are being worked on included. There is no way back.
+
+    A dead-letter queue is a queue like any other: emails-dead.
+
+    \b
+    cloudq queue purge emails -A shop.tasks
+    """
+    app = source.open_or_bare()
+    inspector = _inspector(app)
+    counts = _stats(app, name, is_named=True)
+    held = 0 if counts is None else counts.ready + counts.leased + counts.delayed
+    if not yes:
+        if as_json:
+            raise click.UsageError("With --json nobody can be asked: say --yes.")
+        click.confirm(f"Delete {held} messages of queue {name!r}?", abort=True)
+    inspector.purge(name)
+    if as_json:
+        print_json({"queue": name, "deleted": held})
+    else:
+        click.echo(f"Queue {name!r} is empty; {held} messages are deleted.")
+
+
+def _all(app: App, source: AppSource) -> list[str]:
+    """The queues that a command is about when none is named."""
+    if source.spec:
+        return list(app.queues)
+    return [name for name in _inspector(app).queues() if not is_dead_letter(name)]
+
+
+def _stats(app: App, name: str, *, is_named: bool) -> QueueStats | None:
+    """A queue's counts; None where the app has it and its broker not yet."""
+    try:
+        return app.broker.stats(name)
+    except QueueNotFoundError as error:
+        if not is_named:
+            return None
+        known = {*app.queues, *(dead_letter_name(one) for one in app.queues)} if app.tasks else set[str]()
+        if name in known:
+            raise
+        raise MisuseError(unknown("queue", name, sorted(known | _on_broker(app)))) from error
+
+
+def _on_broker(app: App) -> set[str]:
+    return set(_inspector(app).queues()) if hasattr(app.broker, "queues") else set()
+
+
+def _inspector(app: App) -> Inspector:
+    broker = app.broker
+    if not hasattr(broker, "queues"):
+        raise UnsupportedError("This broker can't list or purge queues: name the app with -A.")
+    return cast("Inspector", broker)
+
+
+def _row(name: str, stats: QueueStats | None) -> Sequence[object]:
+    if stats is None:
+        return (name, None, None, None, None, "not made yet")
+    return (name, stats.ready, stats.leased, stats.delayed, stats.dead, seconds(stats.oldest_age))
+
+
+def _document(name: str, stats: QueueStats | None) -> dict[str, Any]:
+    counts = dataclasses.asdict(stats) if stats is not None else {}
+    return {"name": name, "exists": stats is not None, **counts}
+
+
+def _options(app: App, name: str) -> dict[str, Any]:
+    queue = app.queue(name)
+    return {
+        "name": name,
+        "consumer": queue.consumer,
+        "lease": queue.lease_seconds,
+        "max_receives": queue.max_receives,
+        "dead_letter": queue.dead_letter,
+        "tasks": sorted(task.name for task in app.tasks.values() if app.queue_of(task) == name),
+    }
