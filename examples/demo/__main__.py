@@ -32,8 +32,6 @@ ROOT = Path(__file__).resolve().parents[2]
 NOT_OURS = ("AWS_", "CLOUDQ_", "SHOP_")
 """Variables that would lead the demo to somebody's real queues."""
 
-WORKER_QUEUES = ",".join(queue for queue, consumer in QUEUES.items() if consumer == "worker")
-
 
 def main() -> int:
     """Run the demo; gives the exit code."""
@@ -65,7 +63,7 @@ def _run(screen: Screen, output: Path, broken: str, clock: Clock) -> Findings:
         "CLOUDQ_RESULT_BACKEND": f"sqlite:///{output / 'results.db'}",
         "SHOP_FOLDER": str(output),
     }
-    with SmtpSink(output / "inbox") as inbox, Children(output / "logs", os.environ) as children:
+    with SmtpSink(output / "inbox") as inbox, Children(output / "logs") as children:
         cloud, environ = clouds.start(children, clock)
         screen.say(f"cloudq emulate is up at {cloud.endpoint}, template.yaml deployed: {_deployed(cloud)}")
         shop |= {"SHOP_SMTP": inbox.address}
@@ -79,8 +77,8 @@ def _run(screen: Screen, output: Path, broken: str, clock: Clock) -> Findings:
         screen.say(f"{sum(published.values())} messages wait in {len(published)} queues")
         call_here()
         if broken != "worker":
-            children.start("worker", ["worker", "-A", "examples.shop.tasks", "-Q", WORKER_QUEUES, "-c", "2"])
-            screen.say(f"cloudq worker -A examples.shop.tasks -Q {WORKER_QUEUES} -c 2")
+            children.start("worker", ["worker", "-A", "examples.shop.tasks", "-c", "2"])
+            screen.say("cloudq worker -A examples.shop.tasks -c 2 takes proofs, reports and emails")
         if broken != "lambda":
             cloud.switch_mappings(on=True)
             screen.say("the event source mapping is on: images go to Lambda")
@@ -89,6 +87,7 @@ def _run(screen: Screen, output: Path, broken: str, clock: Clock) -> Findings:
             watch(cloud, sent, clock, show=screen.progress, check=children.check)
         screen.say("reading everything back: queues, results, files, inbox, dead letters")
         findings = audit(cloud, sent, published, output=output, inbox=inbox)
+        (output / "logs" / "lambda.log").write_text(cloud.function_log(), encoding="utf-8")
         write_page(output, findings, inbox)
     return findings
 

@@ -20,6 +20,9 @@ from examples.demo.inputs import QUEUES, Work, of_queue
 from examples.demo.smtp_sink import SmtpSink
 from examples.demo.watching import Sent
 
+_SHOWN = 3
+_TITLES = {"worker": "done by worker", "Lambda": "done by Lambda"}
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -140,7 +143,7 @@ def _in_table(found: Mapping[str, Row], expected: Mapping[str, Row]) -> Iterator
     for queue, row in found.items():
         for field, is_now, should_be in zip(fields(Row), astuple(row), astuple(expected[queue]), strict=True):
             if is_now != should_be:
-                yield f"queue {queue!r}: {field.name} is {is_now}, {should_be} expected"
+                yield f"queue {queue!r}: {_TITLES.get(field.name, field.name)} {is_now}, not {should_be}"
 
 
 def _in_records(records: Iterable[tuple[Work, Record]]) -> Iterator[str]:
@@ -171,9 +174,13 @@ def _in_dead_letters(sent: Sent, letters: Iterable[DeadLetter]) -> Iterator[str]
 
 
 def _in_files(work: Iterable[Work], output: Path) -> Iterator[str]:
-    for one in work:
-        if one.file and one.size:
-            yield from _in_picture(output / one.file, one.size)
+    pictures = [(output / one.file, one.size) for one in work if one.file and one.size]
+    absent = [path.relative_to(output).as_posix() for path, _ in pictures if not path.is_file()]
+    if absent:
+        yield f"{_count(len(absent), 'picture')} not made: {_some(absent)}"
+    for path, size in pictures:
+        if path.is_file():
+            yield from _in_picture(path, size)
 
 
 def _in_picture(path: Path, size: tuple[int, int]) -> Iterator[str]:
@@ -182,31 +189,33 @@ def _in_picture(path: Path, size: tuple[int, int]) -> Iterator[str]:
             image.load()
             if max(abs(image.width - size[0]), abs(image.height - size[1])) > 1:
                 yield f"{path} is {image.width} x {image.height} pixels, {size[0]} x {size[1]} expected"
-    except FileNotFoundError:
-        yield f"{path} is not there"
     except (UnidentifiedImageError, OSError) as error:
         yield f"{path} is no picture: {error}"
 
 
 def _in_inbox(work: Iterable[Work], inbox: SmtpSink) -> Iterator[str]:
-    files = {path.name for path in inbox.folder.glob("*.eml")}
-    for one in work:
-        if one.to is None:
-            continue
-        name = f"{one.to}.eml"
-        if name not in files:
-            yield f"no e-mail reached {one.to}"
-            continue
-        files.remove(name)
-        letter = email.message_from_bytes((inbox.folder / name).read_bytes(), policy=email.policy.default)
-        if letter["Subject"] != one.args[1]:
-            yield f"the e-mail to {one.to} is about {letter['Subject']!r}, {one.args[1]!r} expected"
-        refusals = sum(said.startswith("4") for address, said in inbox.answers if address == one.to)
-        if refusals != one.retries:
-            yield f"the mail server refused {one.to} {refusals} times, {one.retries} expected"
-    for name in sorted(files):
-        yield f"an e-mail arrived that nobody should have got: {name}"
+    arrived = {path.name for path in inbox.folder.glob("*.eml")}
+    expected = {f"{one.to}.eml": one for one in work if one.to}
+    if absent := sorted(expected.keys() - arrived):
+        yield f"{_count(len(absent), 'e-mail')} not delivered: {_some([name[:-4] for name in absent])}"
+    if strange := sorted(arrived - expected.keys()):
+        yield f"{_count(len(strange), 'e-mail')} that nobody should have got: {_some(strange)}"
+    for name in sorted(expected.keys() & arrived):
+        yield from _in_letter(expected[name], inbox.folder / name, inbox)
+
+
+def _in_letter(work: Work, path: Path, inbox: SmtpSink) -> Iterator[str]:
+    letter = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+    if letter["Subject"] != work.args[1]:
+        yield f"the e-mail to {work.to} is about {letter['Subject']!r}, {work.args[1]!r} expected"
+    refusals = sum(said.startswith("4") for address, said in inbox.answers if address == work.to)
+    if refusals != work.retries:
+        yield f"the mail server refused {work.to} {refusals} times, {work.retries} expected"
 
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) <= _SHOWN else f"{', '.join(names[:_SHOWN])} and others"

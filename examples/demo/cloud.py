@@ -70,11 +70,18 @@ class Cloud:
         config = Config(retries={"total_max_attempts": 2}, connect_timeout=5, read_timeout=10)
         self._sqs: Any = session.client("sqs", endpoint_url=endpoint, config=config)
         self._lambda: Any = session.client("lambda", endpoint_url=endpoint, config=config)
+        self._logs: Any = session.client("logs", endpoint_url=endpoint, config=config)
         self._urls: dict[str, str] = {}
 
     def functions(self) -> list[str]:
         """The names of the Lambda functions."""
         return [function["FunctionName"] for function in self._lambda.list_functions()["Functions"]]
+
+    def function_log(self) -> str:
+        """What the functions wrote, as CloudWatch Logs has it."""
+        groups = [f"/aws/lambda/{name}" for name in self.functions()]
+        pages = (self._logs.filter_log_events(logGroupName=group) for group in groups)
+        return "".join(f"{event['message'].rstrip()}\n" for page in pages for event in page["events"])
 
     def configure_functions(self, variables: Mapping[str, str]) -> None:
         """Add to the environment of all functions."""

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -54,13 +54,9 @@ class Child:
         """Wait until it has ended; kill what is left of its group."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(GRACE)
-        self.signal(signal.SIGKILL)
-        self.process.wait()
-
-    def signal(self, number: signal.Signals) -> None:
-        """Send a signal to it and to all that it started."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, number)
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
 
 
 class Children:
@@ -68,13 +64,11 @@ class Children:
 
     Args:
         logs: The folder for their logs.
-        environ: Their environment.
     """
 
-    def __init__(self, logs: Path, environ: Mapping[str, str]) -> None:
+    def __init__(self, logs: Path) -> None:
         logs.mkdir(parents=True, exist_ok=True)
         self._logs = logs
-        self._environ = dict(environ)
         self._running: list[Child] = []
 
     def __enter__(self) -> Self:
@@ -88,12 +82,12 @@ class Children:
             signal.signal(number, signal.SIG_IGN)
         # All are told before any is awaited: the worker ends its long poll when the emulator answers it.
         for child in reversed(self._running):
-            child.signal(signal.SIGTERM)
+            child.process.terminate()
         for child in reversed(self._running):
             child.wait()
 
-    def start(self, name: str, arguments: Sequence[str], environ: Mapping[str, str] | None = None) -> Child:
-        """Start `cloudq` with these arguments."""
+    def start(self, name: str, arguments: Sequence[str]) -> Child:
+        """Start `cloudq` with these arguments, in the demo's environment as it is now."""
         log = self._logs / f"{name}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
@@ -101,7 +95,6 @@ class Children:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**self._environ, **(environ or {})},
                 start_new_session=True,  # Ctrl-C is the demo's to answer
             )
         child = Child(name, process, log)

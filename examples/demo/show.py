@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -42,7 +42,7 @@ class Screen:
         self._clock = clock
         self._began = clock.monotonic()
         self._live: Live | None = None
-        self._said_at = 0.0
+        self._said, self._said_at = "", 0.0
         self._frames: list[Snapshot] = []
         self._totals: Mapping[str, int] = {}
 
@@ -61,7 +61,12 @@ class Screen:
 
     def say(self, text: str, style: str = "") -> None:
         """Print a line, with the seconds since the start."""
-        self._console.print(Text(f"{self.seconds:5.1f} s  ", "dim") + Text(text, style))
+        self._console.print(Text(f"{self.seconds:5.1f} s  ", "dim") + Text(text, style), soft_wrap=True)
+
+    def _say_news(self, text: str) -> None:
+        if text != self._said:
+            self.say(text)
+            self._said, self._said_at = text, self.seconds
 
     @property
     def seconds(self) -> float:
@@ -77,14 +82,13 @@ class Screen:
         self._frames.append(snapshot)
         if self._live is not None:
             self._live.update(_progress(snapshot, self._totals), refresh=True)
-        elif self.seconds - self._said_at >= _PLAIN_EVERY or snapshot == self._frames[0]:
-            self._said_at = self.seconds
+        elif self.seconds - self._said_at >= _PLAIN_EVERY:
             parts = (f"{queue} {snapshot.finished(queue)}/{total}" for queue, total in self._totals.items())
-            self.say("  ".join(parts))
+            self._say_news("  ".join(parts))
 
     def close(self, findings: Findings, output: Path) -> None:
         """The table, what is missing, where the outputs lie and what to try next."""
-        self._console.print(_closing(findings, output, self.seconds))
+        _close(self._console, findings, output, self.seconds)
 
     def picture(self, path: Path, findings: Findings, output: Path) -> None:
         """Keep a picture of this run: the progress at its middle, and the close."""
@@ -93,7 +97,7 @@ class Screen:
         )
         console.print(Text("$ ", "dim") + Text("make demo", "bold"), "")
         console.print(_progress(self._frames[len(self._frames) // 2], self._totals))
-        console.print(_closing(findings, output, self.seconds))
+        _close(console, findings, output, self.seconds)
         drawn = console.export_svg(title="make demo")
         # Without the web font, so that the picture loads nothing from elsewhere.
         path.write_text(re.sub(r"@font-face \{.*?\}\s*", "", drawn, flags=re.DOTALL), encoding="utf-8")
@@ -112,15 +116,16 @@ def _progress(snapshot: Snapshot, totals: Mapping[str, int]) -> RenderableType:
     return table
 
 
-def _closing(findings: Findings, output: Path, seconds: float) -> RenderableType:
-    parts: list[RenderableType] = ["", _table(findings), ""]
+def _close(console: Console, findings: Findings, output: Path, seconds: float) -> None:
+    console.print("", _table(findings), "", sep="\n")
     if findings.missing:
-        parts += [*(Text(f"missing: {line}", "red") for line in findings.missing), ""]
-        parts.append(Text(f"The demo failed after {seconds:.0f} s. Logs: {output / 'logs'}", "bold red"))
-        return Group(*parts)
-    parts.append(Text(f"Every number is what it should be, after {seconds:.0f} s.", "bold green"))
-    parts += _where(output)
-    return Group(*parts)
+        for line in findings.missing:
+            console.print(Text(f"missing: {line}", "red"), soft_wrap=True)
+        end = Text(f"The demo failed after {seconds:.0f} s. Logs: {output / 'logs'}", "bold red")
+        console.print("", end, sep="\n", soft_wrap=True)
+    else:
+        console.print(Text(f"Every number is what it should be, after {seconds:.0f} s.", "bold green"))
+        console.print(*_where(output), sep="\n")
 
 
 def _table(findings: Findings) -> Table:
