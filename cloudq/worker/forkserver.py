@@ -1,9 +1,9 @@
 """The forkserver: imports the app once, tells the supervisor what is in it, and forks children.
 
-It answers on its control socket with frames `("snapshot", json)` or `("failed", text)`, then
-`("forked", pid)` for each socket that it is sent, in order, and `("exited", pid, status)` for each child that ends. A child is
-forked while the process has a single thread; where importing the app has started others, or the platform's
-libraries don't bear a fork (macOS), a child is a new process that imports the app again.
+On its control socket it answers with frames: `("snapshot", json)` or `("failed", text)` at first, then
+`("forked", pid)` for each socket that it is sent, in order, and `("exited", pid, status)` for each child that
+ends. A child is forked while the process has a single thread; where importing the app has started others, or
+the platform's libraries don't bear a fork (macOS), a child is a new process that imports the app again.
 """
 
 from __future__ import annotations

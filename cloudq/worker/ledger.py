@@ -9,7 +9,7 @@ and, whatever its state, its lease is extended in time. Times are readings of on
 Invariant: at most one lease-changing request (an extension or a settlement) of a holding is under way. So no
 extension that was sent before a release can arrive after it and overwrite its delay.
 
-Invariant: a holding leaves the ledger only when its lease was ended by an answer of the broker or has run out.
+Invariant: a holding leaves the ledger only when the broker has ended its lease or the lease has run out.
 """
 
 from __future__ import annotations
@@ -312,7 +312,7 @@ class Ledger:
         holding.child = None
 
     def _end(self, holding: Holding) -> None:
-        """Its lease is ended. Where it went back to the queue, its group goes back with it: none may overtake."""
+        """Its lease is ended. Where it went back to the queue, its group goes with it: none may overtake."""
         mates = list(self._groups.get(holding.group, ())) if holding.group else []
         self._forget(holding)
         outcome = holding.execution.outcome if holding.execution else None

@@ -120,7 +120,7 @@ def _work_inline(options: Options, announce: Callable[[Started], Any], clock: Cl
 def _refuse_unshared(app: App) -> None:
     if not app.broker.limits.is_shared:
         raise ConfigurationError(
-            f"{app.conf.settings.broker_url} is seen by one process alone, and a worker's children are others: "
+            f"{app.conf.settings.broker_url} is seen by one process alone, and a worker has several: "
             "use sqlite:///path, or --pool solo."
         )
 

@@ -1,0 +1,287 @@
+from __future__ import annotations
+
+from cloudq.delivery import Dead, Delivery, Done, Lost, Reason, Requeue, RetryLater, Settled, Unknown
+from cloudq.execution import Execution
+from cloudq.worker.ledger import Ledger, State
+
+LEASE = 60.0
+
+
+def delivery(number: int, *, group: str | None = None) -> Delivery:
+    queue = "orders.fifo" if group else "orders"
+    return Delivery(queue=queue, id=str(number), body=b"{}", receipt=f"r{number}", receive_count=1, group=group)
+
+
+def ledger_with(count: int = 1, *, slots: int = 1, children: int = 1, detects_lost: bool = True, group: str | None = None):
+    ledger = Ledger(lease=LEASE, detects_lost=detects_lost)
+    for child in range(children):
+        ledger.join(child, slots)
+    ledger.admit([delivery(number, group=group) for number in range(1, count + 1)], asked_at=0.0)
+    return ledger
+
+
+def run(ledger: Ledger, tag: int, outcome=None, *, seconds: float = 1.0) -> None:
+    ledger.start(tag, 0.0)
+    ledger.finish(tag, Execution(outcome=outcome or Done(), seconds=seconds))
+
+
+def tags(holdings) -> list[int]:
+    return [holding.tag for holding in holdings]
+
+
+def test_no_more_is_asked_for_than_can_start_until_a_run_was_timed():
+    ledger = ledger_with(0, slots=1, children=4)
+
+    assert ledger.room() == 4
+
+
+def test_slow_tasks_leave_nothing_waiting_in_the_worker():
+    ledger = ledger_with(1, slots=1, children=4)
+    ledger.assign(0.0)
+    run(ledger, 1, seconds=5.0)
+
+    assert ledger.room() == 4
+
+
+def test_quick_tasks_are_held_ahead():
+    ledger = ledger_with(1, slots=1, children=4)
+    ledger.assign(0.0)
+    run(ledger, 1, seconds=0.0001)
+
+    assert ledger.room() > 100
+
+
+def test_nothing_is_asked_for_without_children():
+    assert Ledger(lease=LEASE).room() == 0
+
+
+def test_nothing_is_asked_for_while_the_broker_lets_nothing_be_settled():
+    ledger = ledger_with(1100, slots=2000)
+    ledger.assign(0.0)
+    for tag in range(1, 1101):
+        run(ledger, tag)
+
+    assert ledger.room() == 0
+
+
+def test_messages_go_to_the_emptiest_child():
+    ledger = ledger_with(2, children=2)
+
+    given = ledger.assign(0.0)
+
+    assert {child: tags(held) for child, held in given.items()} == {0: [1], 1: [2]}
+
+
+def test_what_a_dead_child_had_not_begun_is_given_to_another_in_its_old_place():
+    ledger = ledger_with(3, slots=2)
+    ledger.assign(0.0)
+    ledger.start(1, 0.0)
+
+    begun = ledger.leave(0)
+    ledger.join(7, 1)
+
+    assert tags(begun) == [1]
+    assert tags(ledger.assign(0.0)[7]) == [2]
+
+
+def test_what_a_dead_child_had_finished_is_settled_as_it_reported():
+    ledger = ledger_with(1)
+    ledger.assign(0.0)
+    run(ledger, 1)
+
+    assert ledger.leave(0) == []
+    assert tags(ledger.due_settlements(0.0)) == [1]
+
+
+def test_a_lease_is_extended_when_half_of_it_is_gone():
+    ledger = ledger_with(1)
+
+    assert ledger.due_extensions(29.0) == []
+    assert tags(ledger.due_extensions(30.0)) == [1]
+
+
+def test_a_lease_is_extended_whether_its_message_waits_or_runs():
+    ledger = ledger_with(2)
+    ledger.assign(0.0)
+    ledger.start(1, 0.0)
+
+    assert tags(ledger.due_extensions(40.0)) == [1, 2]
+
+
+def test_an_extension_counts_from_when_it_was_sent():
+    ledger = ledger_with(1)
+    ledger.due_extensions(30.0)
+
+    ledger.extended(1, Settled(), asked_at=30.0)
+
+    assert ledger[1].lease_until == 90.0
+
+
+def test_a_settlement_waits_for_the_extension_under_way():
+    ledger = ledger_with(1)
+    ledger.assign(0.0)
+    ledger.due_extensions(30.0)
+    run(ledger, 1)
+
+    before = ledger.due_settlements(31.0)
+    ledger.extended(1, Settled(), asked_at=30.0)
+
+    assert before == []
+    assert tags(ledger.due_settlements(31.0)) == [1]
+
+
+def test_a_settlement_under_way_is_never_extended():
+    ledger = ledger_with(1)
+    ledger.assign(0.0)
+    run(ledger, 1)
+    ledger.due_settlements(31.0)
+
+    assert ledger.due_extensions(50.0) == []
+
+
+def test_a_settlement_that_got_no_answer_is_tried_again_later_and_its_lease_is_kept():
+    ledger = ledger_with(1)
+    ledger.assign(0.0)
+    run(ledger, 1)
+    ledger.due_settlements(29.9)
+    ledger.settled(1, Unknown("time-out"), 29.9)
+
+    assert ledger.due_settlements(29.9) == []
+    assert tags(ledger.due_extensions(30.0)) == [1]
+    ledger.extended(1, Settled(), asked_at=30.0)
+    assert ledger.settle_at() is not None
+    assert tags(ledger.due_settlements(31.0)) == [1]
+
+
+def test_a_settled_message_is_held_no_longer():
+    ledger = ledger_with(1)
+    ledger.assign(0.0)
+    run(ledger, 1)
+    ledger.due_settlements(1.0)
+
+    ledger.settled(1, Settled(), 1.0)
+
+    assert len(ledger) == 0
+
+
+def test_whoever_runs_a_message_whose_lease_ran_out_is_told_once():
+    ledger = ledger_with(1)
+    ledger.assign(0.0)
+    ledger.start(1, 0.0)
+
+    assert tags(ledger.lapse(60.0)) == [1]
+    assert ledger.lapse(61.0) == []
+
+
+def test_whoever_runs_a_message_whose_extension_was_refused_is_told():
+    ledger = ledger_with(1)
+    ledger.assign(0.0)
+    ledger.start(1, 0.0)
+    ledger.due_extensions(30.0)
+    ledger.extended(1, Lost(), asked_at=30.0)
+
+    assert tags(ledger.lapse(31.0)) == [1]
+
+
+def test_a_lapsed_message_that_waits_is_dropped():
+    ledger = ledger_with(2)
+    ledger.assign(0.0)
+
+    ledger.lapse(60.0)
+
+    assert ledger.get(2) is None
+
+
+def test_a_lapsed_message_is_not_acked_where_the_broker_would_delete_it_under_its_new_holder():
+    ledger = ledger_with(1, detects_lost=False)
+    ledger.assign(0.0)
+    run(ledger, 1)
+
+    assert ledger.due_settlements(60.0) == []
+    assert len(ledger) == 0
+
+
+def test_a_lapsed_message_is_settled_where_the_broker_tells_whose_it_is():
+    ledger = ledger_with(1, detects_lost=True)
+    ledger.assign(0.0)
+    run(ledger, 1)
+
+    assert tags(ledger.due_settlements(60.0)) == [1]
+
+
+def test_a_run_past_its_time_limit_is_named():
+    ledger = ledger_with(1)
+    ledger.assign(0.0)
+    ledger.start(1, 10.0, limit=5.0)
+
+    assert ledger.overdue(14.9) == []
+    assert tags(ledger.overdue(15.0)) == [1]
+
+
+def test_messages_of_a_group_run_one_after_the_other():
+    ledger = ledger_with(2, slots=4, group="a")
+
+    first = ledger.assign(0.0)
+    run(ledger, 1)
+    between = ledger.assign(0.0)
+    ledger.due_settlements(0.0)
+    ledger.settled(1, Settled(), 0.0)
+    second = ledger.assign(0.0)
+
+    assert tags(first[0]) == [1]
+    assert between == {}
+    assert tags(second[0]) == [2]
+
+
+def test_a_group_goes_back_with_its_failed_head():
+    ledger = ledger_with(3, slots=4, group="a")
+    ledger.assign(0.0)
+    run(ledger, 1, RetryLater(60.0, 1))
+    ledger.due_settlements(0.0)
+    ledger.settled(1, Settled(), 0.0)
+
+    back = ledger.due_settlements(0.0)
+
+    assert tags(back) == [2, 3]
+    assert all(isinstance(one.execution.outcome, Requeue) and not one.execution.outcome.is_counted for one in back)
+
+
+def test_a_group_goes_on_after_its_head_is_dead():
+    ledger = ledger_with(2, slots=4, group="a")
+    ledger.assign(0.0)
+    run(ledger, 1, Dead(Reason("failed", "")))
+    ledger.due_settlements(0.0)
+    ledger.settled(1, Settled(), 0.0)
+
+    assert tags(ledger.assign(0.0)[0]) == [2]
+
+
+def test_a_stopping_worker_gives_back_what_no_child_has_uncounted():
+    ledger = ledger_with(3)
+    ledger.assign(0.0)
+
+    ledger.give_back_ready("the worker stops")
+
+    due = ledger.due_settlements(0.0)
+    assert tags(due) == [2, 3]
+    assert all(one.execution.outcome == Requeue(why="the worker stops") for one in due)
+
+
+def test_what_a_child_hands_back_is_ready_again():
+    ledger = ledger_with(1)
+    ledger.assign(0.0)
+
+    ledger.hand_back([1])
+
+    assert ledger[1].state is State.READY
+    assert tags(ledger.assign(0.0)[0]) == [1]
+
+
+def test_a_report_on_a_message_that_is_held_no_longer_is_passed_over():
+    ledger = ledger_with(1)
+
+    ledger.finish(99, Execution(outcome=Done()))
+    ledger.start(99, 0.0)
+    ledger.hand_back([99])
+
+    assert len(ledger) == 1
