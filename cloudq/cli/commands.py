@@ -13,7 +13,7 @@ from typing import Any, NoReturn, cast
 
 import click
 
-from cloudq.cli.failures import MisuseError, failure_of, show
+from cloudq.cli.failures import FAILED, MISUSE, MisuseError, failure_of, show
 from cloudq.config import environment
 from cloudq.errors import CloudqError
 
@@ -45,14 +45,21 @@ class Commands(click.Group):
             extra.setdefault("color", False)
         try:
             code: object = super().main(words, *rest, **extra)
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.message, err=True)
+            sys.exit(MISUSE)
         except click.exceptions.Abort:
             click.echo("Stopped.", err=True)
-            sys.exit(1)
+            sys.exit(FAILED)
         except (CloudqError, click.ClickException) as error:
             failure = failure_of(error)
             show(failure, as_json=_wants_json(words))
             sys.exit(failure.code)
         sys.exit(code if isinstance(code, int) else 0)
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        _unwrapped(self)
+        super().format_help(ctx, formatter)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return sorted([*_OWN, *_plugins()])
@@ -60,9 +67,9 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
         if cmd_name in _OWN:
             module, _, name = _OWN[cmd_name][0].partition(":")
-            return cast("click.Command", getattr(importlib.import_module(module), name))
+            return _unwrapped(getattr(importlib.import_module(module), name))
         plugin = _plugins().get(cmd_name)
-        return None if plugin is None else _loaded(cmd_name, plugin)
+        return None if plugin is None else _unwrapped(_loaded(cmd_name, plugin))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -78,8 +85,21 @@ class Commands(click.Group):
             formatter.write_dl(rows)
 
 
+def _unwrapped(command: click.Command) -> click.Command:
+    """A command whose help shows examples line by line.
+
+    Click's mark for that is a backspace in the docstring; ours are raw and have a backslash and a b.
+    """
+    if command.help:
+        command.help = command.help.replace("\\b\n", "\b\n")
+    if isinstance(command, click.Group):
+        for one in command.commands.values():
+            _unwrapped(one)
+    return command
+
+
 def unknown(kind: str, name: str, known: Sequence[str]) -> str:
-    """A sentence about a name that isn't known: the nearest ones, else all.
+    """A sentence about a name that isn't known: the nearest one, else all.
 
     Args:
         kind: What it should be the name of: `queue`.
@@ -88,9 +108,9 @@ def unknown(kind: str, name: str, known: Sequence[str]) -> str:
     """
     import difflib
 
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    near = difflib.get_close_matches(name, known, n=1)
     if near:
-        return f"There is no {kind} {name!r}. Did you mean {' or '.join(near)}?"
+        return f"There is no {kind} {name!r}. Did you mean {near[0]}?"
     listed = ", ".join(sorted(known)[:10]) or "none"
     return f"There is no {kind} {name!r}. There are: {listed}{', …' if len(known) > 10 else ''}."
 

@@ -10,13 +10,32 @@ from dataclasses import dataclass
 
 import click
 
-from cloudq.cli.loading import AppImportError
-from cloudq.errors import ArgumentError, CloudqError, ConfigurationError, TaskFailedError, UnknownTaskError
+from cloudq.errors import (
+    ArgumentError,
+    CloudqError,
+    ConfigurationError,
+    ResultError,
+    TaskFailedError,
+    UnknownTaskError,
+)
 
-__all__ = ["FAILED", "MISUSE", "Failure", "MisuseError", "failure_of", "show"]
+__all__ = ["FAILED", "MISUSE", "AppImportError", "Failure", "MisuseError", "failure_of", "show"]
 
 FAILED = 1
 MISUSE = 2
+
+
+class AppImportError(click.ClickException):
+    """The app's module can't be imported.
+
+    Args:
+        message: Which, and why in one line.
+        traceback: The user's, without cloudq's frames; empty where their code wasn't reached.
+    """
+
+    def __init__(self, message: str, traceback: str) -> None:
+        super().__init__(message)
+        self.traceback = traceback
 
 
 class MisuseError(click.ClickException):
@@ -35,6 +54,7 @@ class Failure:
         code: The exit code.
         traceback: The user's code's, where it was that which raised.
         usage: How the command is called, where it was called otherwise.
+        id: The message that it is about, where it is about one.
     """
 
     kind: str
@@ -42,33 +62,34 @@ class Failure:
     code: int
     traceback: str = ""
     usage: str = ""
+    id: str = ""
 
 
 def failure_of(error: CloudqError | click.ClickException) -> Failure:
     """What to show for an error."""
-    kind = type(error).__name__
-    match error:
-        case AppImportError():
-            return Failure(kind, error.message, FAILED, error.traceback)
-        case click.UsageError():
-            return Failure(kind, error.format_message(), MISUSE, usage=_usage(error))
-        case click.ClickException():
-            return Failure(kind, error.format_message(), error.exit_code)
-        case TaskFailedError():
-            return Failure(kind, str(error), FAILED, error.traceback)
-        case ConfigurationError() | ArgumentError() | UnknownTaskError():
-            return Failure(kind, str(error), MISUSE)
-        case _:
-            return Failure(kind, str(error), FAILED)
+    return Failure(
+        kind=type(error).__name__,
+        message=error.format_message() if isinstance(error, click.ClickException) else str(error),
+        code=_code(error),
+        traceback=error.traceback if isinstance(error, AppImportError | TaskFailedError) else "",
+        usage=_usage(error) if isinstance(error, click.UsageError) else "",
+        id=error.id if isinstance(error, ResultError) else "",
+    )
+
+
+def _code(error: CloudqError | click.ClickException) -> int:
+    if isinstance(error, click.ClickException):
+        return error.exit_code
+    return MISUSE if isinstance(error, ConfigurationError | ArgumentError | UnknownTaskError) else FAILED
 
 
 def show(failure: Failure, *, as_json: bool) -> None:
     """Tell it: as JSON on standard output, else in words on standard error."""
     if as_json:
-        told = {"type": failure.kind, "message": failure.message}
-        if failure.traceback:
-            told["traceback"] = failure.traceback
-        click.echo(json.dumps({"error": told}, ensure_ascii=False))
+        more = {"id": failure.id, "traceback": failure.traceback}
+        told = {name: value for name, value in more.items() if value}
+        told = {"type": failure.kind, "message": failure.message, **told}
+        click.echo(json.dumps({"error": told}, ensure_ascii=False, indent=2))
         return
     for before in (failure.traceback, failure.usage):
         if before:

@@ -8,27 +8,13 @@ import pkgutil
 import traceback
 from pathlib import Path
 
-import click
-
 from cloudq.app import App, load
+from cloudq.cli.failures import AppImportError
 from cloudq.errors import ConfigurationError
 
-__all__ = ["AppImportError", "import_app", "user_traceback"]
+__all__ = ["import_app", "user_traceback"]
 
 _OURS = str(Path(__file__).parent.parent)
-
-
-class AppImportError(click.ClickException):
-    """The app's module can't be imported.
-
-    Args:
-        message: Which, and why in one line.
-        traceback: The user's, without cloudq's frames; empty where their code wasn't reached.
-    """
-
-    def __init__(self, message: str, traceback: str) -> None:
-        super().__init__(message)
-        self.traceback = traceback
 
 
 def import_app(spec: str) -> App:
@@ -82,8 +68,8 @@ def _missing(name: str, missing: str) -> str:
     if name.endswith(".py") or "/" in name:
         stem = name.removesuffix(".py").strip("./").replace("/", ".")
         return f"{name!r} is a file; -A takes a module's name. Did you mean {stem}?"
-    near = difflib.get_close_matches(missing, _siblings(missing), n=3, cutoff=0.6)
-    hint = f"Did you mean {' or '.join(near)}?" if near else "Are you in the project's folder?"
+    near = difflib.get_close_matches(missing, _siblings(missing), n=1)
+    hint = f"Did you mean {near[0]}?" if near else "Are you in the project's folder?"
     return f"There is no module {missing!r}, looked for in {Path.cwd()} and on sys.path. {hint}"
 
 

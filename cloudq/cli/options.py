@@ -75,6 +75,22 @@ class AppSource:
         """As `open`, or an app without tasks where none was named: enough to ask a broker."""
         return self.open() if self.spec else self._set_up(App("cloudq"))
 
+    def open_or_connect(self) -> App:
+        """As `open_or_bare`, for commands that ask the broker: there must be one.
+
+        Raises:
+            UsageError: Neither an app nor a broker was named, and nothing waits in the default one.
+        """
+        app = self.open_or_bare()
+        if not self.spec and app.conf.source("broker_url") == "default":
+            path = Path(app.conf.settings.broker_url.removeprefix("sqlite:///"))
+            if not path.exists():
+                raise click.UsageError(
+                    "No app and no broker. Name the app with -A shop.tasks (or set CLOUDQ_APP), or the "
+                    "broker with --broker URL (or CLOUDQ_BROKER_URL)."
+                )
+        return app
+
     def _set_up(self, app: App) -> App:
         if self.config:
             if str(Path.cwd()) not in sys.path:

@@ -25,7 +25,7 @@ def queue() -> None:
     """Look into queues; empty them."""
 
 
-@queue.command()
+@queue.command(short_help="Count the messages of queues.")
 @click.argument("names", metavar="[NAME]...", nargs=-1)
 @app_options
 @json_option
@@ -39,7 +39,7 @@ def stats(source: AppSource, names: Sequence[str], *, as_json: bool) -> None:
     cloudq queue stats -A shop.tasks
     cloudq queue stats emails reports --broker sqs://eu-central-1?prefix=shop-
     """
-    app = source.open_or_bare()
+    app = source.open_or_connect()
     found = {name: _stats(app, name, is_named=bool(names)) for name in names or _all(app, source)}
     if as_json:
         print_json({"queues": [_document(name, stats) for name, stats in found.items()]})
@@ -48,7 +48,7 @@ def stats(source: AppSource, names: Sequence[str], *, as_json: bool) -> None:
         print_table(("queue", "ready", "leased", "delayed", "dead", "oldest"), rows)
 
 
-@queue.command("list")
+@queue.command("list", short_help="List queues with their options.")
 @app_options
 @json_option
 def list_(source: AppSource, *, as_json: bool) -> None:
@@ -57,7 +57,7 @@ def list_(source: AppSource, *, as_json: bool) -> None:
     \b
     cloudq queue list -A shop.tasks
     """
-    app = source.open_or_bare()
+    app = source.open_or_connect()
     rows = [_options(app, name) for name in _all(app, source)]
     if as_json:
         print_json({"queues": rows})
@@ -69,7 +69,7 @@ def list_(source: AppSource, *, as_json: bool) -> None:
         )
 
 
-@queue.command()
+@queue.command(short_help="Delete all messages of a queue.")
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @app_options
@@ -82,7 +82,7 @@ def purge(source: AppSource, name: str, *, yes: bool, as_json: bool) -> None:
     \b
     cloudq queue purge emails -A shop.tasks
     """
-    app = source.open_or_bare()
+    app = source.open_or_connect()
     inspector = _inspector(app)
     counts = _stats(app, name, is_named=True)
     held = 0 if counts is None else counts.ready + counts.leased + counts.delayed

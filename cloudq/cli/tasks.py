@@ -118,7 +118,7 @@ def show(source: AppSource, id: str, *, as_json: bool) -> None:
     \b
     cloudq task show 0193e0d5-5f0c-7c3a-9c1e-2f1f0b8d7a11 -A shop.tasks
     """
-    app = source.open_or_bare()
+    app = source.open_or_connect()
     results = app.results
     if results is None:
         raise ConfigurationError(
