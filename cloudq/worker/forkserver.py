@@ -55,7 +55,8 @@ class Program:
         overrides: What the command line sets.
         config: A module of settings; None where there is none.
         processes: Children among which the thread pool shares its threads.
-        log_level: Of the worker's logs.
+        name: What the worker is called in its logs.
+        log_level: The lowest that is logged.
         has_json_logs: Whether they are JSON.
     """
 
@@ -63,6 +64,7 @@ class Program:
     overrides: Mapping[str, Any] = field(default_factory=dict[str, Any])
     config: str | None = None
     processes: int = 1
+    name: str = ""
     log_level: str = "INFO"
     has_json_logs: bool = False
 
@@ -228,7 +230,7 @@ def _main(role: str, descriptor: str, text: str) -> None:
     program = Program(**json.loads(text))
     connection = socket.socket(fileno=int(descriptor))
     os.set_inheritable(connection.fileno(), False)
-    set_up_logs(program.log_level, is_json=program.has_json_logs)
+    set_up_logs(program.log_level, is_json=program.has_json_logs, worker=program.name)
     try:
         app = open_app(program)
         snapshot = Snapshot.of(app)

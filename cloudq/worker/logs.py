@@ -13,12 +13,17 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 
 
 class _Json(logging.Formatter):
+    def __init__(self, worker: str) -> None:
+        super().__init__()
+        self._named = {"worker": worker} if worker else {}
+
     def format(self, record: logging.LogRecord) -> str:
         line = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
+            **self._named,
             **_fields(record),
         }
         if record.exc_info:
@@ -35,15 +40,16 @@ class _Plain(logging.Formatter):
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
-def set_up_logs(level: str, *, is_json: bool) -> None:
+def set_up_logs(level: str, *, is_json: bool, worker: str = "") -> None:
     """Write the process's logs to standard error.
 
     Args:
         level: The lowest level that is written.
         is_json: Whether a line is a JSON object rather than text.
+        worker: The worker's name, for JSON lines; empty for none.
     """
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Json() if is_json else _Plain())
+    handler.setFormatter(_Json(worker) if is_json else _Plain())
     logging.basicConfig(level=level, handlers=[handler], force=True)
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from cloudq.delivery import Dead, Delivery, Done, Ignored, Lost, Reason, Requeue, RetryLater, Settled, Unknown
 from cloudq.execution import Execution
 from cloudq.worker.ledger import Ledger, State
 
 LEASE = 60.0
-ENDS = (Done, Ignored, Dead)
 OUTCOMES = st.sampled_from(
     [Done(), Ignored(), RetryLater(5.0, 1), Requeue(1.0), Dead(Reason("failed", "it failed"))]
 )
@@ -22,19 +21,21 @@ class LedgerMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
-        self.detects_lost = True
         self.ledger = Ledger(lease=LEASE)
         self.numbers = 0
         self.children: dict[int, int] = {}
         self.next_child = 0
         self.alive: dict[int, Delivery] = {}
+        self.leases: dict[int, float] = {}
         self.extending: dict[int, float] = {}
         self.settling: set[int] = set()
         self.ended: set[int] = set()
-        self.order: dict[tuple[str, str], list[int]] = {}
 
     def tags(self, *states: State) -> list[int]:
         return sorted(tag for tag in self.alive if (held := self.ledger.get(tag)) and held.state in states)
+
+    def with_living_children(self, state: State) -> list[int]:
+        return [tag for tag in self.tags(state) if self.ledger[tag].child in self.children]
 
     def check_gone(self) -> None:
         """A holding is gone only by an answer or because its lease ran out."""
@@ -46,8 +47,6 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def lapsed_at(self, tag: int) -> bool:
         return self.leases[tag] <= self.now
-
-    leases: dict[int, float]
 
     @rule(slots=st.integers(1, 3))
     def child_joins(self, slots: int) -> None:
@@ -75,7 +74,6 @@ class LedgerMachine(RuleBasedStateMachine):
             )
             brought.append(one)
             self.alive[self.numbers] = one
-            self.leases = getattr(self, "leases", {})
             self.leases[self.numbers] = self.now + LEASE
         self.ledger.admit(brought, asked_at=self.now)
 
@@ -88,21 +86,21 @@ class LedgerMachine(RuleBasedStateMachine):
                 assert self.leases[holding.tag] > self.now, "a lapsed message was handed out"
         self.check_gone()
 
-    @precondition(lambda self: self.tags(State.ASSIGNED))
+    @precondition(lambda self: self.with_living_children(State.ASSIGNED))
     @rule(data=st.data())
     def start(self, data: st.DataObject) -> None:
-        self.ledger.start(data.draw(st.sampled_from(self.tags(State.ASSIGNED))), self.now)
+        self.ledger.start(data.draw(st.sampled_from(self.with_living_children(State.ASSIGNED))), self.now)
 
-    @precondition(lambda self: self.tags(State.RUNNING))
+    @precondition(lambda self: self.with_living_children(State.RUNNING))
     @rule(data=st.data(), outcome=OUTCOMES, seconds=st.sampled_from([0.00001, 0.01, 10.0]))
     def finish(self, data: st.DataObject, outcome, seconds: float) -> None:
-        tag = data.draw(st.sampled_from(self.tags(State.RUNNING)))
+        tag = data.draw(st.sampled_from(self.with_living_children(State.RUNNING)))
         self.ledger.finish(tag, Execution(outcome=outcome, seconds=seconds))
 
-    @precondition(lambda self: self.tags(State.ASSIGNED))
+    @precondition(lambda self: self.with_living_children(State.ASSIGNED))
     @rule(data=st.data())
     def hand_back(self, data: st.DataObject) -> None:
-        self.ledger.hand_back([data.draw(st.sampled_from(self.tags(State.ASSIGNED)))])
+        self.ledger.hand_back([data.draw(st.sampled_from(self.with_living_children(State.ASSIGNED)))])
 
     @rule()
     def ask_for_extensions(self) -> None:
@@ -176,8 +174,8 @@ class LedgerMachine(RuleBasedStateMachine):
             self.ledger.extended(tag, Unknown("late"), asked_at)
         for tag in self.settling:
             self.ledger.settled(tag, Unknown("late"), self.now)
-        if not self.children:
-            self.ledger.join(0, 1)
+        self.ledger.join(0, 1)
+        self.children[0] = 1
         for _ in range(20 * (self.numbers + 1)):
             if not len(self.ledger):
                 return
@@ -186,9 +184,9 @@ class LedgerMachine(RuleBasedStateMachine):
             for holding in self.ledger.due_extensions(self.now):
                 self.ledger.extended(holding.tag, Settled(), self.now)
             self.ledger.assign(self.now)
-            for tag in self.tags(State.ASSIGNED):
+            for tag in self.with_living_children(State.ASSIGNED):
                 self.ledger.start(tag, self.now)
-            for tag in self.tags(State.RUNNING):
+            for tag in self.with_living_children(State.RUNNING):
                 self.ledger.finish(tag, Execution(outcome=Done()))
             for holding in self.ledger.due_settlements(self.now):
                 self.ledger.settled(holding.tag, Settled(), self.now)
