@@ -11,17 +11,19 @@ import difflib
 import importlib
 import json
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 from cloudq.errors import ConfigurationError
 
 __all__ = ["Conf", "Settings", "Source", "environment", "module_settings", "project_root"]
 
 PREFIX = "CLOUDQ_"
+Pool = Literal["prefork", "thread", "solo"]
 Source = Literal["command line", "environment", "code", "file", "default"]
 
 _MANAGED = ("AWS_LAMBDA_FUNCTION_NAME", "ECS_CONTAINER_METADATA_URI_V4", "KUBERNETES_SERVICE_HOST")
@@ -52,7 +54,7 @@ class Settings:
     """Seconds that a received message is hidden from others; workers keep it alive."""
     create_queues: bool | None = None
     """Whether to make missing queues on SQS. Default: only on a loopback endpoint."""
-    worker_pool: Literal["prefork", "thread", "solo"] = "prefork"
+    worker_pool: Pool = "prefork"
     """How a worker runs tasks: in processes, in a process's threads, or in its own process."""
     worker_concurrency: int | None = None
     """How many tasks a worker runs at once. Default: one a core."""
@@ -129,9 +131,10 @@ class Conf:
         if self._settings is None:
             self._read_outside()
             values: dict[str, Any] = {}
-            for source in reversed(_ORDER):
+            for source in reversed(_ORDER[:-1]):
                 values.update(self._layers[source])
-            self._settings = Settings(**_with_broker(values, self._layers["default"], self.environ))
+            self._layers["default"] = _default_broker(values, self.environ)
+            self._settings = Settings(**{**values, **self._layers["default"]})
         return self._settings
 
     def source(self, name: str) -> Source:
@@ -186,24 +189,24 @@ def project_root(start: Path | None = None) -> Path:
     return next((folder for folder in (here, *here.parents) if (folder / "pyproject.toml").is_file()), here)
 
 
-def _with_broker(
-    values: Mapping[str, Any], default: dict[str, Any], environ: Mapping[str, str]
-) -> Mapping[str, Any]:
+def _default_broker(values: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
+    """A file in the project for what names no broker, and its results beside its messages."""
     if values.get("broker_url"):
-        return values
+        return {}
     if managed := next((name for name in _MANAGED if name in environ), None):
         raise ConfigurationError(
             f"No broker is configured, and {managed} says that this disk won't last: set CLOUDQ_BROKER_URL "
             "(sqs://) or App(broker=...)."
         )
-    default["broker_url"] = f"sqlite:///{project_root() / _DEFAULT_DATABASE}"
-    if not values.get("result_backend"):
-        default["result_backend"] = default["broker_url"]
-    return {**values, **default}
+    from urllib.parse import quote
+
+    url = f"sqlite:///{quote(str(project_root() / _DEFAULT_DATABASE))}"
+    return {"broker_url": url} if values.get("result_backend") else {"broker_url": url, "result_backend": url}
 
 
 def _checked(values: Mapping[str, Any], source: Source) -> dict[str, Any]:
-    return {name: _check(name, value, source) for name, value in values.items() if value is not None}
+    """What a source says; None and empty text say nothing."""
+    return {name: _check(name, value, source) for name, value in values.items() if value not in (None, "")}
 
 
 def _check(name: str, value: Any, source: Source) -> Any:
@@ -226,7 +229,8 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for variable, text in environ.items():
         name = variable.removeprefix(PREFIX).lower()
-        if variable.startswith(PREFIX) and not _is_other(variable):
+        # A variable that is set to nothing is a shell's way of unsetting it.
+        if variable.startswith(PREFIX) and text and not _is_other(variable):
             if name not in _FIELDS:
                 raise _unknown(name, "environment")
             values[name] = _check(name, _parse(str(_FIELDS[name].type), text), "environment")
@@ -246,7 +250,7 @@ def _parse(kind: str, text: str) -> Any:
         )
     if kind.startswith("Sequence"):
         try:
-            return [(pattern, options) for pattern, options in json.loads(text)]
+            return json.loads(text)
         except ValueError:
             return text
     return text
@@ -280,7 +284,17 @@ def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
-_POOLS = ("prefork", "thread", "solo")
+def _is_routes(value: Any) -> bool:
+    return callable(value) or (isinstance(value, (list, tuple)) and all(map(_is_route, cast("Any", value))))
+
+
+def _is_route(value: Any) -> bool:
+    match value:
+        case (str() | re.Pattern(), {"queue": str(), **rest}):
+            return not rest
+        case _:
+            return False
+
 
 _KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "str": (lambda value: isinstance(value, str), "text"),
@@ -288,9 +302,6 @@ _KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "float | None": (_is_seconds, "a number of seconds above 0"),
     "int | None": (_is_count, "a whole number from 1"),
     "bool | None": (lambda value: isinstance(value, bool), "true or false"),
-    "Sequence[Any]": (
-        lambda value: callable(value) or isinstance(value, (list, tuple)),
-        "a list of (pattern, options) pairs or a function",
-    ),
-    'Literal["prefork", "thread", "solo"]': (lambda value: value in _POOLS, f"one of {', '.join(_POOLS)}"),
+    "Sequence[Any]": (_is_routes, 'a list of pairs (pattern, {"queue": name}) or a function'),
+    "Pool": (lambda value: value in get_args(Pool), f"one of {', '.join(get_args(Pool))}"),
 }
