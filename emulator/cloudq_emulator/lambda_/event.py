@@ -21,14 +21,15 @@ def record(message: Mapping[str, Any], queue_arn: str) -> dict[str, Any]:
         message: As ReceiveMessage answers it in the JSON protocol.
         queue_arn: The queue's ARN.
     """
+    attributes = message.get("MessageAttributes", {})
+    digest = {"md5OfMessageAttributes": message["MD5OfMessageAttributes"]} if attributes else {}
     return {
         "messageId": message["MessageId"],
         "receiptHandle": message["ReceiptHandle"],
         "body": message["Body"],
         "attributes": dict(message.get("Attributes", {})),
-        "messageAttributes": {
-            name: _attribute(value) for name, value in message.get("MessageAttributes", {}).items()
-        },
+        "messageAttributes": {name: _attribute(value) for name, value in attributes.items()},
+        **digest,
         "md5OfBody": message["MD5OfBody"],
         "eventSource": "aws:sqs",
         "eventSourceARN": queue_arn,

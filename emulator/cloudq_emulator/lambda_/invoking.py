@@ -13,9 +13,10 @@ import json
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
-from moto.awslambda.models import LambdaFunction
+from moto.awslambda.models import EventSourceMapping, LambdaBackend, LambdaFunction
 from moto.core.exceptions import JsonRESTError
 from moto.logs.models import logs_backends
+from moto.sqs.models import sqs_backends
 
 from cloudq_emulator.lambda_.configuration import Configuration
 
@@ -83,11 +84,18 @@ def install(functions: Functions) -> Callable[[], None]:
             return ""
         return _answer(function, future.result(), response_headers)
 
-    original = LambdaFunction.invoke
+    original, original_mapping = LambdaFunction.invoke, LambdaBackend.create_event_source_mapping
+
+    def create_event_source_mapping(self: LambdaBackend, spec: dict[str, Any]) -> EventSourceMapping:
+        _refuse_mapping(self, spec)
+        return original_mapping(self, spec)
+
     LambdaFunction.invoke = invoke  # pyright: ignore[reportAttributeAccessIssue]
+    LambdaBackend.create_event_source_mapping = create_event_source_mapping
 
     def undo() -> None:
         LambdaFunction.invoke = original
+        LambdaBackend.create_event_source_mapping = original_mapping
 
     return undo
 
@@ -95,7 +103,13 @@ def install(functions: Functions) -> Callable[[], None]:
 class MotoLogs:
     """Puts functions' log lines where CloudWatch Logs' API finds them."""
 
+    def __init__(self) -> None:
+        self.is_muted = False
+        """Drop lines: what processes have left to say while everything is being emptied."""
+
     def write(self, configuration: Configuration, stream: str, lines: Sequence[tuple[int, str]]) -> None:
+        if self.is_muted:
+            return
         backend = logs_backends[configuration.account][configuration.region]
         backend.ensure_log_group(configuration.log_group)
         group = backend.groups[configuration.log_group]
@@ -105,6 +119,30 @@ class MotoLogs:
         events = [{"timestamp": at, "message": text} for at, text in lines]
         group.streams[stream].put_log_events(events)
         del group.streams[stream].events[:-LOG_EVENTS_KEPT]
+
+
+def _refuse_mapping(backend: LambdaBackend, spec: Mapping[str, Any]) -> None:
+    """Refuse what AWS refuses and moto lets pass; the rest is moto's to refuse."""
+    function = backend.get_function(spec.get("FunctionName", ""))
+    queues = sqs_backends[backend.account_id][backend.region_name].queues.values()
+    queue = next((each for each in queues if each.queue_arn == spec.get("EventSourceArn")), None)
+    if queue is None:
+        return
+    visibility = int(queue.attributes["VisibilityTimeout"])
+    if visibility < float(function.timeout):
+        raise JsonRESTError(
+            "InvalidParameterValueException",
+            f"Queue visibility timeout: {visibility} seconds is less than "
+            f"Function timeout: {function.timeout} seconds",
+        )
+    for mapping in backend.list_event_source_mappings(queue.queue_arn, ""):
+        if mapping.function_arn == function.function_arn:
+            raise JsonRESTError(
+                "ResourceConflictException",
+                f'An event source mapping with SQS arn (" {queue.queue_arn} ") and function '
+                f'(" {function.function_name} ") already exists. Please update or delete the existing '
+                f"mapping with UUID {mapping.uuid}",
+            )
 
 
 def _event(body: str | bytes) -> bytes:

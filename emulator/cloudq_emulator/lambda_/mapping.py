@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from moto.awslambda.models import EventSourceMapping, LambdaBackend, LambdaFunction
 
     from cloudq_emulator.clock import MovableClock
+    from cloudq_emulator.lambda_.invoking import MotoLogs
     from cloudq_emulator.lambda_.poller import Queues
 
 logger = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ class MappingRunner:
         self._clock = clock
         self._endpoint = endpoint
         self._functions: Functions | None = None
+        self._logs: MotoLogs | None = None
         self._pollers: dict[str, Poller] = {}
         self._watcher: asyncio.Task[None] | None = None
         self._endings: set[asyncio.Task[None]] = set()
@@ -58,8 +60,9 @@ class MappingRunner:
         """Begin to watch for mappings; call it once moto is loaded, on the loop that serves requests."""
         from cloudq_emulator.lambda_.invoking import MotoLogs, install
 
+        self._logs = MotoLogs()
         surroundings = Surroundings(
-            endpoint=self._endpoint, clock=SystemClock(), log_clock=self._clock, sink=MotoLogs()
+            endpoint=self._endpoint, clock=SystemClock(), log_clock=self._clock, sink=self._logs
         )
         self._functions = Functions(surroundings)
         self._uninstall = install(self._functions)
@@ -71,10 +74,17 @@ class MappingRunner:
         if self._watcher is not None:
             self._watcher.cancel()
             await asyncio.gather(self._watcher, return_exceptions=True)
-        await self.reset()
+        await self._end_all()
 
     async def reset(self) -> None:
-        """Stop every mapping and end every process at once; those that moto still knows start anew."""
+        """Stop every mapping and end every process at once, after moto has forgotten them."""
+        if self._logs is not None:
+            self._logs.is_muted = True
+        await self._end_all()
+        if self._logs is not None:
+            self._logs.is_muted = False
+
+    async def _end_all(self) -> None:
         pollers, self._pollers = self._pollers, {}
         await asyncio.gather(*(poller.abort() for poller in pollers.values()))
         if self._functions is not None:
