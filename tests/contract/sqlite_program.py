@@ -46,6 +46,17 @@ def consume(broker):
         broker.ack(deliveries)
 
 
+def hang(broker):
+    """Settle one batch, and stop in the midst of the next."""
+    for is_last in (False, True):
+        deliveries = broker.receive([NAME], limit=10, lease=LEASE, wait=LEASE)
+        for delivery in deliveries:
+            say(delivery.body.decode())
+        if not is_last:
+            broker.ack(deliveries)
+    sys.stdin.read()
+
+
 def fork(broker):
     """Fork in the middle of another thread's sends; parent and children go on with the same broker."""
     sending = Thread(target=send_some, args=(broker,))

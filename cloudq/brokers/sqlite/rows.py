@@ -51,7 +51,7 @@ def delivery(queue: str, leased: tuple[Any, ...]) -> Delivery:
         receipt=f"{number}-{receive_count}",
         receive_count=receive_count,
         group=group,
-        sent_at=sent_at,
+        sent_at=float(sent_at),  # RETURNING may give a whole number as an integer
         attributes=json.loads(attributes) if attributes else {},
         reason=Reason(**json.loads(reason)) if reason else None,
     )

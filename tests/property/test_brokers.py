@@ -1,0 +1,201 @@
+"""The brokers whose time is ours, driven at random against a model of a few lines."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from cloudq.brokers import memory, sqlite
+from cloudq.clock import FakeClock
+from cloudq.delivery import Lost, Outgoing, Reason, Release, Sent, Settled
+from cloudq.queues import Queue, dead_letter_name
+
+QUEUES = [Queue("q"), Queue("q.fifo")]
+NAMES = [name for queue in QUEUES for name in (queue.name, queue.dead_letter)]
+REMEMBERED = 300
+
+names = st.sampled_from(NAMES)
+# Whole seconds, so that what falls due together does so in both, whatever floats are added.
+seconds = st.integers(0, 12)
+positions = st.integers(0, 10_000)
+
+
+@dataclass
+class Entry:
+    """What the model knows of one message."""
+
+    order: int
+    group: str
+    body: bytes
+    due_at: int
+    receipt: str = ""
+    receive_count: int = 0
+    is_dead: bool = False
+
+
+class BrokerMachine(RuleBasedStateMachine):
+    def __init__(self):
+        super().__init__()
+        self.clock = FakeClock()
+        self.broker = self.connect()
+        for queue in QUEUES:
+            self.broker.declare(queue)
+        self.now = 0
+        self.sent_count = 0
+        self.queues = {name: [] for name in NAMES}
+        self.seen = {}
+        self.deliveries = []
+
+    def connect(self):
+        raise NotImplementedError
+
+    def teardown(self):
+        self.broker.close()
+
+    def heads(self, name):
+        """What may be received once due: of a FIFO queue the first of each group."""
+        if not name.endswith(".fifo"):
+            return self.queues[name]
+        firsts = {}
+        for entry in sorted(self.queues[name], key=lambda entry: entry.order):
+            firsts.setdefault(entry.group, entry)
+        return list(firsts.values())
+
+    def holder(self, delivery):
+        """The entry that a delivery still holds."""
+        for entry in self.queues[delivery.queue]:
+            if entry.receipt == delivery.receipt and entry.due_at > self.now:
+                return entry
+        return None
+
+    def add(self, name, group, body, due_at, **rest):
+        self.sent_count += 1
+        self.queues[name].append(Entry(self.sent_count, group, body, due_at, **rest))
+
+    @rule(name=names, delay=seconds, group=st.sampled_from("ab"), key=st.sampled_from([None, "x", "y"]))
+    def send(self, name, delay, group, key):
+        message_id = f"m{self.sent_count}"
+        message = Outgoing(message_id, message_id.encode(), delay, group, key)
+
+        assert self.broker.send(name, [message]) == [Sent()]
+
+        if name.endswith(".fifo"):
+            known = (name, key or message_id)
+            if self.seen.get(known, 0) > self.now:
+                return
+            self.seen[known] = self.now + REMEMBERED
+        self.add(name, group, message.body, self.now + delay)
+
+    @rule(name=names, limit=st.integers(1, 4), lease=st.integers(1, 12))
+    def receive(self, name, limit, lease):
+        due = [entry for entry in self.heads(name) if entry.due_at <= self.now]
+
+        found = self.broker.receive([name], limit=limit, lease=lease, wait=0)
+
+        assert len(found) == min(limit, len(due))
+        by_body = {entry.body: entry for entry in due}
+        taken = [by_body.pop(delivery.body) for delivery in found]
+        latest = max((entry.due_at for entry in taken), default=0)
+        assert all(entry.due_at >= latest for entry in by_body.values())  # who waited longest goes first
+        for delivery, entry in zip(found, taken, strict=True):
+            entry.receive_count += 1
+            entry.due_at = self.now + lease
+            entry.receipt = delivery.receipt
+            assert delivery.receive_count == entry.receive_count
+            assert (delivery.reason is not None) == entry.is_dead
+        self.deliveries += found
+
+    @precondition(lambda self: self.deliveries)
+    @rule(position=positions)
+    def ack(self, position):
+        delivery, entry = self.pick(position)
+
+        assert self.broker.ack([delivery]) == [Settled() if entry else Lost()]
+
+        if entry:
+            self.queues[delivery.queue].remove(entry)
+
+    @precondition(lambda self: self.deliveries)
+    @rule(position=positions, lease=seconds)
+    def extend(self, position, lease):
+        delivery, entry = self.pick(position)
+
+        assert self.broker.extend([(delivery, lease)]) == [Settled() if entry else Lost()]
+
+        if entry:
+            entry.due_at = self.now + lease
+
+    @precondition(lambda self: self.deliveries)
+    @rule(position=positions, delay=seconds)
+    def release(self, position, delay):
+        delivery, entry = self.pick(position)
+
+        assert self.broker.release([Release(delivery, delay)]) == [Settled() if entry else Lost()]
+
+        if entry:
+            entry.due_at, entry.receipt = self.now + delay, ""
+
+    @precondition(lambda self: any("dead" not in delivery.queue for delivery in self.deliveries))
+    @rule(position=positions)
+    def dead_letter(self, position):
+        delivery, entry = self.pick(position, [one for one in self.deliveries if "dead" not in one.queue])
+
+        answers = self.broker.dead_letter([(delivery, Reason("failed", "It failed."))])
+
+        assert answers == [Settled() if entry else Lost()]
+        if entry:
+            self.queues[delivery.queue].remove(entry)
+            self.add(dead_letter_name(delivery.queue), entry.group, entry.body, self.now, is_dead=True)
+
+    @rule(by=st.one_of(st.integers(1, 12), st.just(REMEMBERED)))
+    def pass_time(self, by):
+        self.now += by
+        self.clock.advance(by)
+
+    @rule(name=names)
+    def purge(self, name):
+        self.broker.purge(name)
+
+        self.queues[name].clear()
+        self.seen = {known: until for known, until in self.seen.items() if known[0] != name}
+
+    def pick(self, position, among=None):
+        among = among or self.deliveries
+        delivery = among[-1 - position % len(among)]
+        return delivery, self.holder(delivery)
+
+    @invariant()
+    def counts_agree(self):
+        for name, entries in self.queues.items():
+            stats = self.broker.stats(name)
+            ahead = [entry for entry in entries if entry.due_at > self.now]
+            assert stats.ready == len(entries) - len(ahead)
+            assert stats.leased == sum(bool(entry.receipt) for entry in ahead)
+            assert stats.delayed == sum(not entry.receipt for entry in ahead)
+            assert stats.dead == len(self.queues.get(dead_letter_name(name), []))
+
+
+class MemoryMachine(BrokerMachine):
+    def connect(self):
+        return memory.connect("memory://", clock=self.clock)
+
+
+class SqliteMachine(BrokerMachine):
+    def connect(self):
+        self.directory = tempfile.TemporaryDirectory()
+        url = f"sqlite:///{self.directory.name}/q.db?synchronous=normal"
+        return sqlite.connect(url, clock=self.clock)
+
+    def teardown(self):
+        super().teardown()
+        self.directory.cleanup()
+
+
+TestMemoryBroker = MemoryMachine.TestCase
+TestMemoryBroker.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestSqliteBroker = SqliteMachine.TestCase
+TestSqliteBroker.settings = settings(max_examples=50, stateful_step_count=30, deadline=None)
