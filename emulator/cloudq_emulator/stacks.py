@@ -127,9 +127,17 @@ def _create_or_roll_back(create: Callable[[Stack], None]) -> Callable[[Stack], N
         except ResourceFailedError as error:
             _record(self, "CREATE_FAILED", error)
             self.resource_map.delete()
+            _forget_resources(self)
             _record(self, "ROLLBACK_COMPLETE", error)
 
     return create_resources
+
+
+def _forget_resources(stack: Stack) -> None:
+    """Leave the stack without a template: moto makes a resource when somebody asks for an output of it."""
+    stack.template_dict = {}
+    stack.resource_map = stack._create_resource_map()  # noqa: SLF001 - as moto begins a change set's stack
+    stack.output_map = stack._create_output_map()  # noqa: SLF001
 
 
 def _update_or_fail(update: Callable[..., None]) -> Callable[..., None]:
