@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from cloudq_emulator import environment
+
 _NEEDED = ("moto", "flask", "boto3", "httptools", "orjson", "awslambdaric")
 
 
@@ -49,6 +51,7 @@ def emulate(
     cloudq emulate -- pytest
     """
     _require_extra()
+    environment.leave_profile()  # before moto is loaded: it makes a boto3 session then and there
     from cloudq_emulator.running import Options, run
 
     if not (len(account) == 12 and account.isdecimal()):

@@ -9,6 +9,8 @@ _KEY: Final = "cloudq"
 """Access key and secret: any will do."""
 REGION: Final = "us-east-1"
 """The region of those who haven't set one."""
+_ELSEWHERE: Final = frozenset({"AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN"})
+"""Variables that lead an SDK past the emulator, or to a profile that may not even exist."""
 
 
 def settings(endpoint: str) -> dict[str, str]:
@@ -24,13 +26,19 @@ def settings(endpoint: str) -> dict[str, str]:
 
 
 def for_command(endpoint: str) -> dict[str, str]:
-    """This process's environment, pointed at `endpoint`; a profile or a session token would lead past it."""
+    """This process's environment, pointed at `endpoint`."""
     inherited = {
         name: value
         for name, value in os.environ.items()  # noqa: TID251 - a command inherits its environment
-        if name not in {"AWS_PROFILE", "AWS_SESSION_TOKEN"} and not name.startswith("AWS_ENDPOINT_URL_")
+        if name not in _ELSEWHERE and not name.startswith("AWS_ENDPOINT_URL_")
     }
     return {**inherited, **settings(endpoint)}
+
+
+def leave_profile() -> None:
+    """Take this process out of its user's AWS profile; moto makes boto3 sessions, which would look for it."""
+    for name in _ELSEWHERE:
+        os.environ.pop(name, None)  # noqa: TID251 - no setting of ours
 
 
 def _region() -> str:

@@ -11,12 +11,12 @@ import asyncio
 import gc
 from typing import TYPE_CHECKING, Final
 
-from cloudq_emulator import stacks
 from cloudq_emulator.caller import Caller, Callers, operation_of
 from cloudq_emulator.clock import MovableClock
 from cloudq_emulator.control import Control
 from cloudq_emulator.counts import RequestCounts
 from cloudq_emulator.http import Connection, Request, Response
+from cloudq_emulator.late import LateServices
 from cloudq_emulator.moto_app import MotoApp
 from cloudq_emulator.sqs.door import SqsDoor
 from cloudq_emulator.sqs.moto_backend import install
@@ -52,6 +52,7 @@ class Server:
         self.clock = MovableClock()
         self.counts = RequestCounts()
         self.sqs = SqsService(self.clock)
+        self._late = LateServices(self.sqs, self.clock)
         self._door = SqsDoor(self.sqs, self.counts)
         self._control = Control(self.clock, self.sqs, self.counts, self.reset)
         self._connections: set[Connection] = set()
@@ -80,8 +81,6 @@ class Server:
         self.sqs.origin = self.endpoint
         self._moto = MotoApp(self._host, self._port)
         install(self.sqs)
-        stacks.install()
-        await self._start_lambda()
         gc.collect()
         gc.freeze()
         gc.set_threshold(*_GC_THRESHOLD)
@@ -90,7 +89,7 @@ class Server:
     async def stop(self) -> None:
         """Stop listening, end what waits, close every connection."""
         self._listener.close()
-        await self._mappings.stop()
+        await self._late.stop()
         self.sqs.polls.release()
         for connection in list(self._connections):
             connection.close()
@@ -99,16 +98,10 @@ class Server:
     async def reset(self) -> None:
         """Empty everything, and go back to real time."""
         await self._moto.reset()
-        await self._mappings.reset()
+        await self._late.reset()
         self.sqs.reset()
         self.clock.reset()
         self.counts.clear()
-
-    async def _start_lambda(self) -> None:
-        from cloudq_emulator.lambda_.mapping import MappingRunner
-
-        self._mappings = MappingRunner(service=self.sqs, clock=self.clock, endpoint=self.endpoint)
-        await self._mappings.start()
 
     def _connect(self) -> Connection:
         return Connection(self._handle, self._connections)
@@ -124,6 +117,7 @@ class Server:
         return self._ask_moto(request, caller)
 
     async def _ask_moto(self, request: Request, caller: Caller) -> Response:
+        await self._late.prepare(caller.service)
         response = await self._moto.answer(request, caller.account)
         self.counts.add(caller.service, operation_of(request), "", response.status)
         return response

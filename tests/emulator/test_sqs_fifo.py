@@ -15,7 +15,10 @@ def url(sqs):
 
 def send(sqs, url, body, group="g", dedup=None):
     return sqs.send_message(
-        QueueUrl=url, MessageBody=body, MessageGroupId=group, MessageDeduplicationId=dedup or f"{group}-{body}"
+        QueueUrl=url,
+        MessageBody=body,
+        MessageGroupId=group,
+        MessageDeduplicationId=dedup or f"{group}-{body}",
     )
 
 
@@ -64,7 +67,9 @@ def test_a_message_given_back_comes_before_its_followers(sqs, url):
         send(sqs, url, body)
     first = receive(sqs, url, MaxNumberOfMessages=2)
     for message in reversed(first):
-        sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0)
+        sqs.change_message_visibility(
+            QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
+        )
 
     assert bodies(receive(sqs, url)) == ["1", "2", "3"]
 
@@ -84,7 +89,11 @@ def test_a_repeat_within_five_minutes_is_accepted_and_not_delivered(emulator, sq
 
 
 def test_content_and_scope_of_deduplication_are_the_queues_to_say(sqs):
-    attributes = {"FifoQueue": "true", "ContentBasedDeduplication": "true", "DeduplicationScope": "messageGroup"}
+    attributes = {
+        "FifoQueue": "true",
+        "ContentBasedDeduplication": "true",
+        "DeduplicationScope": "messageGroup",
+    }
     url = sqs.create_queue(QueueName="scoped.fifo", Attributes=attributes)["QueueUrl"]
 
     for group in "aab":
@@ -94,8 +103,14 @@ def test_content_and_scope_of_deduplication_are_the_queues_to_say(sqs):
 
 
 def test_what_a_fifo_queue_would_not_take_is_refused(sqs, url):
-    assert refused(sqs.send_message, QueueUrl=url, MessageBody="x", MessageDeduplicationId="d") == "MissingParameter"
-    assert refused(sqs.send_message, QueueUrl=url, MessageBody="x", MessageGroupId="g") == "InvalidParameterValue"
+    assert (
+        refused(sqs.send_message, QueueUrl=url, MessageBody="x", MessageDeduplicationId="d")
+        == "MissingParameter"
+    )
+    assert (
+        refused(sqs.send_message, QueueUrl=url, MessageBody="x", MessageGroupId="g")
+        == "InvalidParameterValue"
+    )
     assert (
         refused(
             sqs.send_message,
@@ -107,7 +122,10 @@ def test_what_a_fifo_queue_would_not_take_is_refused(sqs, url):
         )
         == "InvalidParameterValue"
     )
-    assert refused(sqs.create_queue, QueueName="no-suffix", Attributes={"FifoQueue": "true"}) == "InvalidParameterValue"
+    assert (
+        refused(sqs.create_queue, QueueName="no-suffix", Attributes={"FifoQueue": "true"})
+        == "InvalidParameterValue"
+    )
 
 
 def test_a_receipt_dies_with_its_lease(emulator, sqs, url):

@@ -19,7 +19,11 @@ def url(sqs):
 
 
 def counts(sqs, url):
-    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"]
+    names = [
+        "ApproximateNumberOfMessages",
+        "ApproximateNumberOfMessagesNotVisible",
+        "ApproximateNumberOfMessagesDelayed",
+    ]
     attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
     return tuple(int(attributes[name]) for name in names)
 
@@ -46,7 +50,9 @@ def test_a_message_arrives_as_it_was_sent(sqs, url):
 
     assert message["MessageId"] == sent["MessageId"]
     assert message["Body"] == "häl\tlo\r\n🙂"
-    assert message["MD5OfBody"] == sent["MD5OfMessageBody"] == hashlib.md5("häl\tlo\r\n🙂".encode()).hexdigest()
+    assert (
+        message["MD5OfBody"] == sent["MD5OfMessageBody"] == hashlib.md5("häl\tlo\r\n🙂".encode()).hexdigest()
+    )
     assert message["MessageAttributes"] == attributes
     assert message["MD5OfMessageAttributes"] == sent["MD5OfMessageAttributes"]
     assert message["Attributes"]["ApproximateReceiveCount"] == "1"
@@ -172,7 +178,11 @@ def test_batches_answer_for_each_entry(sqs, url):
     (message,) = receive(sqs, url, MaxNumberOfMessages=10)
     entry = {"Id": "a", "ReceiptHandle": message["ReceiptHandle"]}
     changed = sqs.change_message_visibility_batch(
-        QueueUrl=url, Entries=[{**entry, "VisibilityTimeout": 5}, {"Id": "b", "ReceiptHandle": "no", "VisibilityTimeout": 5}]
+        QueueUrl=url,
+        Entries=[
+            {**entry, "VisibilityTimeout": 5},
+            {"Id": "b", "ReceiptHandle": "no", "VisibilityTimeout": 5},
+        ],
     )
     assert [one["Id"] for one in changed["Successful"]] == ["a"]
     assert changed["Failed"][0]["Code"] == "ReceiptHandleIsInvalid"
@@ -186,11 +196,17 @@ def test_batches_answer_for_each_entry(sqs, url):
     ("entries", "code"),
     [
         ([], "AWS.SimpleQueueService.EmptyBatchRequest"),
-        ([{"Id": str(n), "MessageBody": "x"} for n in range(11)], "AWS.SimpleQueueService.TooManyEntriesInBatchRequest"),
+        (
+            [{"Id": str(n), "MessageBody": "x"} for n in range(11)],
+            "AWS.SimpleQueueService.TooManyEntriesInBatchRequest",
+        ),
         ([{"Id": "a", "MessageBody": "x"}] * 2, "AWS.SimpleQueueService.BatchEntryIdsNotDistinct"),
         ([{"Id": "a b", "MessageBody": "x"}], "AWS.SimpleQueueService.InvalidBatchEntryId"),
         ([{"Id": "x" * 81, "MessageBody": "x"}], "AWS.SimpleQueueService.InvalidBatchEntryId"),
-        ([{"Id": str(n), "MessageBody": "x" * 600_000} for n in range(2)], "AWS.SimpleQueueService.BatchRequestTooLong"),
+        (
+            [{"Id": str(n), "MessageBody": "x" * 600_000} for n in range(2)],
+            "AWS.SimpleQueueService.BatchRequestTooLong",
+        ),
     ],
 )
 def test_batches_are_refused_as_a_whole(sqs, url, entries, code):
@@ -208,10 +224,26 @@ def test_batches_are_refused_as_a_whole(sqs, url, entries, code):
         ({"DelaySeconds": 901}, "InvalidParameterValue", "DelaySeconds must be >= 0 and <= 900"),
         ({"MessageDeduplicationId": "d"}, "InvalidParameterValue", "not valid for this queue type"),
         ({"MessageGroupId": "with space"}, "InvalidParameterValue", "MessageGroupId"),
-        ({"MessageAttributes": {"a": {"DataType": "Text", "StringValue": "x"}}}, "InvalidParameterValue", "type"),
-        ({"MessageAttributes": {"AWS.a": {"DataType": "String", "StringValue": "x"}}}, "InvalidParameterValue", "AWS."),
-        ({"MessageAttributes": {"a": {"DataType": "Number", "StringValue": "x"}}}, "InvalidParameterValue", "number"),
-        ({"MessageAttributes": {"a": {"DataType": "String", "StringValue": ""}}}, "InvalidParameterValue", "non-empty"),
+        (
+            {"MessageAttributes": {"a": {"DataType": "Text", "StringValue": "x"}}},
+            "InvalidParameterValue",
+            "type",
+        ),
+        (
+            {"MessageAttributes": {"AWS.a": {"DataType": "String", "StringValue": "x"}}},
+            "InvalidParameterValue",
+            "AWS.",
+        ),
+        (
+            {"MessageAttributes": {"a": {"DataType": "Number", "StringValue": "x"}}},
+            "InvalidParameterValue",
+            "number",
+        ),
+        (
+            {"MessageAttributes": {"a": {"DataType": "String", "StringValue": ""}}},
+            "InvalidParameterValue",
+            "non-empty",
+        ),
         (
             {"MessageAttributes": {str(n): {"DataType": "String", "StringValue": "x"} for n in range(11)}},
             "InvalidParameterValue",
@@ -228,7 +260,13 @@ def test_what_sqs_would_not_take_is_refused(sqs, url, change, code, part):
 
 
 @pytest.mark.parametrize(
-    "change", [{"MaxNumberOfMessages": 11}, {"MaxNumberOfMessages": 0}, {"WaitTimeSeconds": 21}, {"VisibilityTimeout": 43201}]
+    "change",
+    [
+        {"MaxNumberOfMessages": 11},
+        {"MaxNumberOfMessages": 0},
+        {"WaitTimeSeconds": 21},
+        {"VisibilityTimeout": 43201},
+    ],
 )
 def test_receives_out_of_range_are_refused(sqs, url, change):
     assert refused(sqs.receive_message, QueueUrl=url, **change)[0] == "InvalidParameterValue"
@@ -238,9 +276,9 @@ def test_a_whole_mebibyte_is_taken_and_attributes_count(sqs, url):
     sqs.send_message(QueueUrl=url, MessageBody="x" * 1_048_576)
     attributes = {"a": {"DataType": "String", "StringValue": "x"}}
 
-    assert refused(sqs.send_message, QueueUrl=url, MessageBody="x" * 1_048_570, MessageAttributes=attributes)[0] == (
-        "InvalidParameterValue"
-    )
+    assert refused(sqs.send_message, QueueUrl=url, MessageBody="x" * 1_048_570, MessageAttributes=attributes)[
+        0
+    ] == ("InvalidParameterValue")
     assert len(receive(sqs, url)[0]["Body"]) == 1_048_576
 
 

@@ -54,7 +54,9 @@ def test_creating_the_same_queue_again_finds_it(sqs):
     first = sqs.create_queue(QueueName="again", Attributes={"DelaySeconds": "5"})
 
     assert sqs.create_queue(QueueName="again")["QueueUrl"] == first["QueueUrl"]
-    assert sqs.create_queue(QueueName="again", Attributes={"DelaySeconds": "5"})["QueueUrl"] == first["QueueUrl"]
+    assert (
+        sqs.create_queue(QueueName="again", Attributes={"DelaySeconds": "5"})["QueueUrl"] == first["QueueUrl"]
+    )
     code, text = refused(sqs.create_queue, QueueName="again", Attributes={"DelaySeconds": "6"})
     assert code == "QueueAlreadyExists"
     assert "DelaySeconds" in text
@@ -73,7 +75,11 @@ def test_creating_the_same_queue_again_finds_it(sqs):
         ("ContentBasedDeduplication", "true", "InvalidAttributeName"),
         ("RedrivePolicy", "nonsense", "InvalidParameterValue"),
         ("RedrivePolicy", '{"maxReceiveCount": 1}', "InvalidParameterValue"),
-        ("RedrivePolicy", json.dumps({"deadLetterTargetArn": ARN + "none", "maxReceiveCount": 1}), "InvalidParameterValue"),
+        (
+            "RedrivePolicy",
+            json.dumps({"deadLetterTargetArn": ARN + "none", "maxReceiveCount": 1}),
+            "InvalidParameterValue",
+        ),
         ("RedriveAllowPolicy", '{"redrivePermission": "maybe"}', "InvalidParameterValue"),
     ],
 )
@@ -94,7 +100,9 @@ def test_attributes_can_be_changed_and_taken_back(sqs):
     url = sqs.create_queue(QueueName="changing")["QueueUrl"]
     policy = {"deadLetterTargetArn": ARN + "dead", "maxReceiveCount": 3}
 
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "7", "RedrivePolicy": json.dumps(policy)})
+    sqs.set_queue_attributes(
+        QueueUrl=url, Attributes={"VisibilityTimeout": "7", "RedrivePolicy": json.dumps(policy)}
+    )
     assert attributes(sqs, url, "VisibilityTimeout") == {"VisibilityTimeout": "7"}
     assert json.loads(attributes(sqs, url, "RedrivePolicy")["RedrivePolicy"]) == policy
 
@@ -117,7 +125,10 @@ def test_a_deleted_queue_is_gone_and_its_name_is_free_after_a_minute(emulator, s
     url = sqs.create_queue(QueueName="brief")["QueueUrl"]
     sqs.delete_queue(QueueUrl=url)
 
-    assert refused(sqs.send_message, QueueUrl=url, MessageBody="x")[0] == "AWS.SimpleQueueService.NonExistentQueue"
+    assert (
+        refused(sqs.send_message, QueueUrl=url, MessageBody="x")[0]
+        == "AWS.SimpleQueueService.NonExistentQueue"
+    )
     assert refused(sqs.create_queue, QueueName="brief")[0] == "AWS.SimpleQueueService.QueueDeletedRecently"
     emulator.clock(advance=60)
     sqs.create_queue(QueueName="brief")
@@ -145,7 +156,11 @@ def test_a_purge_deletes_everything_once_a_minute(emulator, sqs):
     sqs.purge_queue(QueueUrl=url)
 
     got = attributes(sqs, url)
-    assert [got[f"ApproximateNumberOfMessages{kind}"] for kind in ("", "NotVisible", "Delayed")] == ["0", "0", "0"]
+    assert [got[f"ApproximateNumberOfMessages{kind}"] for kind in ("", "NotVisible", "Delayed")] == [
+        "0",
+        "0",
+        "0",
+    ]
     sqs.delete_message(QueueUrl=url, ReceiptHandle=handle)
     assert refused(sqs.purge_queue, QueueUrl=url)[0] == "AWS.SimpleQueueService.PurgeQueueInProgress"
     emulator.clock(advance=60)

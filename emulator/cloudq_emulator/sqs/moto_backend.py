@@ -80,6 +80,10 @@ class EngineBackend(SQSBackend):
 
     def create_queue(self, name: str, tags: dict[str, str] | None = None, **kwargs: Any) -> MotoQueue:
         attributes = {key: value for key, value in kwargs.items() if key in SETTABLE}
+        # CloudFormation waits until a name is free again; here nobody needs to.
+        self.service.hand_over(
+            lambda: self.service.registry.free_name(self.account_id, self.region_name, name)
+        )
         self._perform("CreateQueue", {"QueueName": name, "Attributes": attributes, "tags": tags or {}})
         return self.get_queue(name)
 

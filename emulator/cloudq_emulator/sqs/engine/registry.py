@@ -91,6 +91,10 @@ class Registry:
         del self._queues[key]
         self._deleted_at[key] = now
 
+    def free_name(self, account: str, region: str, name: str) -> None:
+        """Let a name be used again at once."""
+        self._deleted_at.pop((account, region, name), None)
+
     def sources_of(self, target: Queue) -> list[Queue]:
         """The queues whose dead letters go to `target`, by name."""
         sources = [

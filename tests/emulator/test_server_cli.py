@@ -1,0 +1,168 @@
+"""``cloudq emulate`` as a process."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+
+EMULATE = [sys.executable, "-m", "cloudq_emulator.cli"]
+
+
+@pytest.fixture
+def environ():
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CLOUDQ_"))}
+    return {**kept, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONUNBUFFERED": "1"}
+
+
+@pytest.fixture
+def emulate(environ):
+    def emulate(*arguments, **changes):
+        return subprocess.run(
+            [*EMULATE, *arguments],
+            env={**environ, **changes},
+            capture_output=True,
+            text=True,
+            timeout=40,
+            check=False,
+        )
+
+    return emulate
+
+
+def test_a_command_runs_with_the_emulator_in_its_environment(emulate):
+    script = (
+        "import json, os, urllib.request;"
+        "json.load(urllib.request.urlopen(os.environ['AWS_ENDPOINT_URL'] + '/_cloudq/health'));"
+        "print(json.dumps({k: v for k, v in os.environ.items() if k.startswith(('AWS_', 'CLOUDQ_'))}))"
+    )
+
+    done = emulate(
+        "--port", "0", "--", sys.executable, "-c", script, AWS_PROFILE="prod", AWS_REGION="eu-north-1"
+    )
+
+    assert done.returncode == 0, done.stderr
+    got = json.loads(done.stdout)
+    assert got.pop("AWS_ENDPOINT_URL").startswith("http://localhost:")
+    assert got == {
+        "AWS_ACCESS_KEY_ID": "cloudq",
+        "AWS_SECRET_ACCESS_KEY": "cloudq",
+        "AWS_DEFAULT_REGION": "eu-north-1",
+        "AWS_REGION": "eu-north-1",
+        "CLOUDQ_CREATE_QUEUES": "true",
+    }
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        (["sh", "-c", "exit 7"], 7),
+        (["sh", "-c", "kill -TERM $$"], 143),
+        (["no-such-command"], 127),
+        (["/"], 126),
+    ],
+)
+def test_the_commands_exit_code_is_the_emulators(emulate, command, code):
+    assert emulate("--port", "0", "--", *command).returncode == code
+
+
+def test_queues_are_made_at_the_start(emulate):
+    script = (
+        "import os, urllib.request;"
+        "url = os.environ['AWS_ENDPOINT_URL'] + '/?Action=ListQueues';"
+        "print(urllib.request.urlopen(url).read().decode())"
+    )
+
+    done = emulate("--port", "0", "--queue", "a", "--queue", "b.fifo", "--", sys.executable, "-c", script)
+
+    assert "/000000000000/a<" in done.stdout
+    assert "/000000000000/b.fifo<" in done.stdout
+
+
+def test_a_taken_port_is_told_with_a_way_out(emulate):
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        done = emulate("--port", str(holder.getsockname()[1]))
+
+    assert done.returncode == 1
+    assert "is taken" in done.stderr
+    assert "--port 0" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--account", "12"], ["--port", "x"], ["--template", "none.yaml"], ["--nonsense"]]
+)
+def test_misuse_exits_with_2(emulate, arguments):
+    assert emulate(*arguments).returncode == 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_it_cleanly(environ, number):
+    process = subprocess.Popen(
+        [*EMULATE, "--port", "0", "--json"],
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        started = json.loads(process.stdout.readline())
+        with urllib.request.urlopen(started["endpoint"] + "/_cloudq/health", timeout=10) as response:
+            assert json.load(response)["status"] == "up"
+        process.send_signal(number)
+
+        assert process.wait(timeout=20) == 0
+        assert process.stderr.read() == ""
+
+
+def test_another_host_than_loopback_is_warned_of(emulate):
+    done = emulate("--port", "0", "--host", "0.0.0.0", "--", "true")
+
+    assert done.returncode == 0
+    assert "no loopback address" in done.stderr
+
+
+def test_verbose_prints_one_line_a_request(emulate):
+    url = "os.environ['AWS_ENDPOINT_URL'] + '/?Action=ListQueues'"
+    script = f"import os, urllib.request; urllib.request.urlopen({url})"
+
+    done = emulate("--port", "0", "-v", "--", sys.executable, "-c", script)
+
+    assert done.stderr.strip().endswith("200 sqs ListQueues")
+
+
+def test_importing_the_command_loads_none_of_what_it_needs(environ):
+    script = (
+        "import sys, cloudq_emulator.cli;"
+        "print([name for name in ('moto', 'boto3', 'botocore', 'httptools', 'flask') if name in sys.modules])"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environ, capture_output=True, text=True, timeout=20, check=True
+    )
+
+    assert done.stdout.strip() == "[]"
+
+
+def test_without_its_extra_it_says_which_to_install(environ):
+    script = (
+        "import sys, importlib.util as u; real = u.find_spec;"
+        "u.find_spec = lambda name, *a: None if name == 'moto' else real(name, *a);"
+        "import cloudq_emulator.cli; sys.argv = ['emulate']; cloudq_emulator.cli.emulate()"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environ, capture_output=True, text=True, timeout=20, check=False
+    )
+
+    assert done.returncode == 1
+    assert (
+        done.stderr.strip()
+        == "Error: the emulator needs moto, not installed here: pip install 'cloudq[emulator]'"
+    )
