@@ -16,8 +16,8 @@ from typing import Self
 COMMAND = Path(sys.executable).with_name("cloudq")
 """The command as a user types it, of this environment."""
 
-GRACE = 8.0
-"""Seconds that a process is given to end by itself."""
+SOON, GRACE = 0.7, 5.0
+"""Seconds that a process is given to finish what it holds, and to end."""
 
 
 class ChildDiedError(Exception):
@@ -50,13 +50,21 @@ class Child:
         text = self.log.read_text(encoding="utf-8", errors="replace").rstrip()
         return "\n".join(f"    {line}" for line in text.splitlines()[-lines:]) or "    (nothing)"
 
-    def wait(self) -> None:
+    def tell(self) -> None:
+        """Tell it to end, and give it a moment to finish what it holds."""
+        self.process.terminate()
+        self._wait(SOON)
+
+    def end(self) -> None:
         """Wait until it has ended; kill what is left of its group."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(GRACE)
+        self._wait(GRACE)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+
+    def _wait(self, seconds: float) -> None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(seconds)
 
 
 class Children:
@@ -80,11 +88,11 @@ class Children:
         # From here on a second Ctrl-C must not leave anything behind.
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
-        # All are told before any is awaited: the worker ends its long poll when the emulator answers it.
+        # All are told before any is awaited to the end: an idle worker's long poll ends with the emulator.
         for child in reversed(self._running):
-            child.process.terminate()
+            child.tell()
         for child in reversed(self._running):
-            child.wait()
+            child.end()
 
     def start(self, name: str, arguments: Sequence[str]) -> Child:
         """Start `cloudq` with these arguments, in the demo's environment as it is now."""
