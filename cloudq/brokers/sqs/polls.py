@@ -3,7 +3,7 @@
 A receive waits for several queues at once by one poll each, and returns with the first answer. The other
 polls go on: cut off, they would strand what SQS was about to hand out for a whole lease. The next receive
 joins them, so that an idle queue costs one request for each 20 seconds, however often somebody asks. What a
-poll brings while nobody asks is held for a moment, and then given back.
+poll brings while nobody asks is held for a while, and then given back.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from cloudq.errors import CloudqError
 
 __all__ = ["Brought", "Polls"]
 
-HOLD = 2.0
-"""Seconds for which a message is held for the next receive before it is given back."""
+HOLD = 20.0
+"""Seconds for which a message is held for the next receive before it is given back; half a lease if that is
+less. As long as a poll can last: given back earlier, it would go to the poll of another consumer that is just as
+busy, and from there to the next, and each counts as a receive."""
 
 logger = logging.getLogger(__name__)
 
@@ -85,13 +87,13 @@ class Polls:
             return queue in self._outstanding
 
     def start(self, queue: str, *, limit: int, lease: float, wait: int) -> None:
-        """Begin a poll unless there is one already."""
+        """Begin a poll, unless there is one already or what an earlier one said hasn't been heard."""
         poll = _Poll(queue, lease, limit, wait)
         with self._changed:
-            if self._is_closed or queue in self._outstanding:
+            # Race: one may have ended since the caller looked.
+            if self._is_closed or queue in self._outstanding or self._has_news(queue):
                 return
             self._outstanding[queue] = poll
-            self._errors.pop(queue, None)
             self._running += 1
         # Not a daemon: the interpreter waits for the answer, so that what it brings isn't stranded.
         threading.Thread(target=self._run, args=(poll,), name=f"cloudq-poll-{queue}", daemon=False).start()
@@ -111,7 +113,7 @@ class Polls:
             return taken
 
     def error(self, queues: Sequence[str]) -> CloudqError | None:
-        """What a poll of one of these queues failed with since it was last asked for."""
+        """What a poll of one of these queues failed with since this was last asked."""
         with self._changed:
             errors = [self._errors.pop(queue, None) for queue in queues]
             return next((error for error in errors if error is not None), None)
@@ -133,9 +135,10 @@ class Polls:
             when_idle()
 
     def _are_silent(self, queues: Sequence[str]) -> bool:
-        if any(poll.held for poll in self._holding if poll.queue in queues):
-            return False
-        return all(queue in self._outstanding for queue in queues)
+        return all(queue in self._outstanding and not self._has_news(queue) for queue in queues)
+
+    def _has_news(self, queue: str) -> bool:
+        return queue in self._errors or any(poll.held for poll in self._holding if poll.queue == queue)
 
     def _run(self, poll: _Poll) -> None:
         deliveries: list[Delivery] = []
@@ -163,7 +166,7 @@ class Polls:
             if error is not None:
                 self._errors[poll.queue] = error
             self._changed.notify_all()
-            until = arrived_at + min(HOLD, poll.lease / 4)
+            until = arrived_at + min(HOLD, poll.lease / 2)
             while poll.held and not self._is_closed and self._clock.monotonic() < until:
                 self._clock.wait(self._changed, until)
             left, poll.held = poll.held, []

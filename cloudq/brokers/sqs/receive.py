@@ -20,6 +20,9 @@ __all__ = ["Receiver"]
 QUIET = 1.0
 """Seconds after an empty answer during which a queue isn't looked into again, but polled at once."""
 
+SHORTEST_WAIT = 0.5
+"""Seconds for which another poll is still begun: SQS waits whole seconds."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -62,8 +65,10 @@ class Receiver:
             return []
         now = self._clock.monotonic()
         visit = _Visit(list(dict.fromkeys(queues)), limit, lease, now, now + wait)
+        polls.error(visit.queues)  # of a poll that nobody waited for; what still is wrong will be said again
         self._collect(polls, visit)
         self._look_round(polls, visit)
+        self._collect(polls, visit)
         while not visit.found and self._wait(polls, visit):
             self._collect(polls, visit)
         if polls.is_closed and visit.found:
@@ -120,7 +125,7 @@ class Receiver:
             return False
         for queue in visit.queues:
             if not polls.is_polled(queue):
-                if rest < 1:  # less than SQS can wait
+                if rest < SHORTEST_WAIT:
                     return False
                 self._start(polls, visit, queue)
         polls.wait(visit.queues, visit.until)
@@ -128,7 +133,8 @@ class Receiver:
 
     def _start(self, polls: Polls, visit: _Visit, queue: str) -> None:
         rest = visit.until - self._clock.monotonic()
-        wait = min(MAX_WAIT, max(1, int(rest)))
+        # Rounded, so that a wait of 20 seconds is one of 20 for SQS, too, although some of it has passed.
+        wait = min(MAX_WAIT, max(1, round(rest)))
         polls.start(queue, limit=min(MAX_MESSAGES, visit.room), lease=visit.lease, wait=wait)
 
     def _collect(self, polls: Polls, visit: _Visit) -> None:
