@@ -7,6 +7,7 @@ reports success.
 
 from __future__ import annotations
 
+import importlib
 import logging
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
@@ -42,6 +43,9 @@ class ResourceFailedError(Exception):
 @cache
 def install() -> None:
     """Mend moto's CloudFormation in this process, once."""
+    importlib.import_module("cloudq_emulator.alarms")  # moto finds a resource type by its class
+    for known in (parsing.get_model_list, parsing.get_model_map, parsing.get_name_type_map):
+        known.cache_clear()
     parse = Stack.parse_template
     Stack.parse_template = staticmethod(lambda template: complete(parse(template)))
     ChangeSet._parse_template = _parse_change_set  # noqa: SLF001 - moto has no hook here

@@ -291,6 +291,33 @@ def test_failed_stack_is_seen_by_boto3s_waiter(emulator):
     assert any("Bad (AWS::SQS::Queue)" in event.get("ResourceStatusReason", "") for event in events)
 
 
+def test_alarms_come_up_and_go_with_their_stack(emulator):
+    cloudformation, cloudwatch = emulator.client("cloudformation"), emulator.client("cloudwatch")
+    properties = {
+        "AlarmDescription": "too old",
+        "Namespace": "AWS/SQS",
+        "MetricName": "ApproximateAgeOfOldestMessage",
+        "Dimensions": [{"Name": "QueueName", "Value": "orders"}],
+        "Statistic": "Maximum",
+        "Period": 60,
+        "EvaluationPeriods": 5,
+        "Threshold": 900,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "TreatMissingData": "notBreaching",
+        "AlarmActions": {"Ref": "AWS::NoValue"},
+    }
+    body = json.dumps({"Resources": {"Late": {"Type": "AWS::CloudWatch::Alarm", "Properties": properties}}})
+
+    cloudformation.create_stack(StackName="alarmed", TemplateBody=body)
+
+    (alarm,) = cloudwatch.describe_alarms()["MetricAlarms"]
+    assert alarm["AlarmDescription"] == "too old"
+    assert alarm["Threshold"] == 900
+    assert alarm["TreatMissingData"] == "notBreaching"
+    cloudformation.delete_stack(StackName="alarmed")
+    assert cloudwatch.describe_alarms()["MetricAlarms"] == []
+
+
 def test_unknown_resource_type_is_refused_before_anything_is_made(emulator):
     cloudformation = emulator.client("cloudformation")
     body = json.dumps({"Resources": {"Policy": {"Type": "AWS::SQS::QueuePolicy"}}})
