@@ -108,14 +108,17 @@ class ResultStore:
         open_ids = dict.fromkeys(ids)
         until = None if timeout is None else self._clock.monotonic() + timeout
         while True:
-            for one, record in self.load_many(list(open_ids)).items():
-                if record.state in FINAL:
+            # What was read is told to the wait below: what changes from here on ends it at once.
+            known = self._backend.get_many([_key(one) for one in open_ids])
+            for one in list(open_ids):
+                record = _read(known.get(_key(one)))
+                if record is not None and record.state in FINAL:
                     del open_ids[one]
                     yield one, record
             left = _LONGEST_WAIT if until is None else until - self._clock.monotonic()
             if not open_ids or left <= 0:
                 return
-            self._backend.wait([_key(one) for one in open_ids], left)
+            self._backend.wait([_key(one) for one in open_ids], left, known=known)
 
 
 class AsyncResult(Generic[R]):
