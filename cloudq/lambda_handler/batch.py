@@ -22,7 +22,7 @@ __all__ = ["Batch"]
 
 logger = logging.getLogger(__name__)
 
-_UNSETTLED = Backoff(base=2.0, max=900.0)
+_UNSETTLED = Backoff(base=5.0, max=900.0)
 """How long a record waits whose result, follow-up or dead letter wasn't taken; it grows with its receives."""
 
 
@@ -41,6 +41,7 @@ class Batch:
         self._broker = BatchBroker(app)
         self._settler = Settler(self._broker, app.results)
         self._has_count = app.broker.limits.rewrites_on_release
+        self._max_receives: dict[str, int] = {}
         self._unsettled: list[tuple[Delivery, Execution]] = []
 
     def run(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
@@ -82,10 +83,13 @@ class Batch:
             self._give_back(delivery, _UNSETTLED.delay(delivery.receive_count))
 
     def _context(self, delivery: Delivery) -> Context:
+        queue = delivery.queue
+        if queue not in self._max_receives:
+            self._max_receives[queue] = self._app.queue(queue).max_receives
         return Context(
-            queue=delivery.queue,
+            queue=queue,
             receive_count=delivery.receive_count,
-            max_receives=self._app.queue(delivery.queue).max_receives,
+            max_receives=self._max_receives[queue],
             has_count=self._has_count,
             deadline=self._remaining.deadline,
         )

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from cloudq.app import App
 from cloudq.delivery import Accepted, Answer, Delivery, Outgoing, Reason, Release, Settled
-from cloudq.errors import BrokerError
+from cloudq.errors import CloudqError
 
 __all__ = ["LONGEST_DELAY", "BatchBroker"]
 
@@ -77,7 +77,7 @@ class BatchBroker:
         keeps_body = broker.limits.rewrites_on_release
         try:
             answers = broker.release([_as_sent(release, keeps_body=keeps_body) for release in releases])
-        except BrokerError as error:
+        except CloudqError as error:
             logger.warning(
                 "%d records return when their leases end: %s",
                 len(releases),

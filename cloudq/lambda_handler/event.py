@@ -71,7 +71,9 @@ class Reader:
 
 def _strings(attributes: Mapping[str, Mapping[str, Any]], trace: str | None) -> dict[str, str]:
     strings = {
-        name: value["stringValue"] for name, value in attributes.items() if value["dataType"] == "String"
+        name: value["stringValue"]
+        for name, value in attributes.items()
+        if value.get("stringValue") is not None
     }
     return strings | {_TRACE: trace} if trace else strings
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from cloudq.app import App
 from cloudq.codec import decode
 from cloudq.delivery import Delivery
 from cloudq.errors import DecodeError
+from cloudq.tasks import Task
 
 __all__ = ["RESERVE", "LambdaContext", "Remaining"]
 
@@ -33,7 +34,9 @@ class Remaining:
 
     def __init__(self, app: App, context: LambdaContext | None) -> None:
         self._app = app
+        self._limit = app.conf.settings.task_time_limit
         self._took: dict[str, float] = {}
+        self._longest = max((self._limit_of(task) for task in app.tasks.values()), default=0.0)
         self.deadline = None if context is None else app.clock.monotonic() + _seconds(context)
         """When the last task must have ended, on the app's monotonic clock."""
 
@@ -42,11 +45,13 @@ class Remaining:
         if self.deadline is None:
             return True
         left = self.deadline - self._app.clock.monotonic()
-        return left > 0 and left >= self._needs(delivery)
+        # Most often there is time for whatever it is, and no need to look.
+        return left > 0 and (left >= self._longest or left >= self._needs(delivery))
 
     def took(self, task: str, seconds: float) -> None:
         """Remember how long a task ran."""
         self._took[task] = max(seconds, self._took.get(task, 0.0))
+        self._longest = max(seconds, self._longest)
 
     def _needs(self, delivery: Delivery) -> float:
         try:
@@ -54,10 +59,10 @@ class Remaining:
         except DecodeError:
             return 0.0
         task = self._app.tasks.get(name)
-        if task is None:
-            return 0.0
-        limit = task.options.time_limit or self._app.conf.settings.task_time_limit
-        return self._took.get(name, 0.0) if limit is None else limit
+        return 0.0 if task is None else self._limit_of(task) or self._took.get(name, 0.0)
+
+    def _limit_of(self, task: Task[..., Any]) -> float:
+        return task.options.time_limit or self._limit or 0.0
 
 
 def _seconds(context: LambdaContext) -> float:
