@@ -137,6 +137,7 @@ def crashed(body: bytes, context: Context, cause: str) -> Execution:
         return Execution(outcome=Requeue(_growing(context), why=cause))
     failures = message.retries if context.has_count else 0
     unexplained = context.receive_count - failures
+    # The first time at once: most deaths are not the message's fault.
     outcome: Outcome = Requeue(_growing(context) if unexplained > 1 else 0.0, why=cause, is_counted=True)
     if unexplained >= context.max_receives:
         outcome = Dead(
@@ -215,9 +216,7 @@ def _failures(message: Message, context: Context, record: Record | None, *, has_
     return message.retries if has_backend else message.retries + context.receive_count - 1
 
 
-def _admit(  # noqa: PLR0911 - one return a reason
-    app: App, message: Message, record: Record | None
-) -> Outcome | None:
+def _admit(app: App, message: Message, record: Record | None) -> Outcome | None:
     """Why the message needs no run, or none now."""
     now = app.clock.now()
     if record is not None and record.generation == message.generation:
@@ -259,7 +258,7 @@ class _Attempt:
     failures: int
     policy: RetryPolicy
 
-    def run(self) -> Outcome:
+    def run(self) -> Outcome:  # noqa: PLR0911 - one return a way out
         try:
             args, kwargs = self.task.parameters.read(self.message.args, self.message.kwargs)
         except ArgumentError as error:

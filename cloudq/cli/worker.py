@@ -30,7 +30,7 @@ _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 @click.option(
     "--pool",
     type=click.Choice(["prefork", "thread", "solo"]),
-    help="prefork: a process a task (default). thread: threads, for tasks that wait. solo: in this process, to debug.",
+    help="prefork: a process a task (default). thread: for tasks that wait. solo: in this process, to debug.",
 )
 @click.option(
     "--processes", type=click.IntRange(1), default=1, help="Processes that share the thread pool's threads."
@@ -95,7 +95,7 @@ def worker(  # noqa: PLR0913 - each is an option
 
 def _announce(started: Started) -> None:
     settings, plan = started.app.conf.settings, started.plan
-    slots = f"{plan.children} × {plan.slots}" if plan.slots > 1 else str(plan.children)
+    slots = f"{plan.children} of {plan.slots}" if plan.slots > 1 else str(plan.children)
     left = [name for name in started.snapshot.queues if name not in plan.queues]
     lines = [
         f"{started.snapshot.name}: {len(started.snapshot.policies)} tasks, pool {started.pool} ({slots})",

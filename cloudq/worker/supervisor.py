@@ -358,8 +358,7 @@ class Supervisor:
         for end in (self._wake_in, self._wake_out):
             end.setblocking(False)
         self._selector.register(self._wake_in, selectors.EVENT_READ)
-        if (channel := self._crew.channel) is not None:
-            self._selector.register(channel, selectors.EVENT_READ, "news")
+        self._watch_crew(is_watched=True)
         for _ in range(self._plan.children):
             self._hire()
 
@@ -387,12 +386,19 @@ class Supervisor:
             self._selector.unregister(connection.socket)
 
     def _hear_news(self) -> None:
-        before = self._crew.channel
+        # A crew that has to start over comes back with another channel, which may have the old one's number.
+        self._watch_crew(is_watched=False)
         for news in self._crew.news():
             self._ended(news)
-        after = self._crew.channel
-        if after is not before and after is not None:
-            self._selector.register(after, selectors.EVENT_READ, "news")
+        self._watch_crew(is_watched=True)
+
+    def _watch_crew(self, *, is_watched: bool) -> None:
+        if (channel := self._crew.channel) is None:
+            return
+        if is_watched:
+            self._selector.register(channel, selectors.EVENT_READ, "news")
+        else:
+            self._selector.unregister(channel)
 
     def _lane(
         self, name: str, call: Callable[[J], A], then: Callable[[J, A | CloudqError], None]

@@ -1,0 +1,5 @@
+"""`python -m cloudq` is `cloudq`."""
+
+from cloudq.cli import main
+
+main()

@@ -1,0 +1,275 @@
+"""A real worker process on a real SQLite file: what it runs, what it survives, how it stops."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import cloudq
+from cloudq.delivery import Outgoing
+from cloudq.queues import Queue
+from tests.integration.worker_process import HERE, WorkerProcess, is_alive, lines, wait_until
+
+sys.path.insert(0, str(HERE))
+import worker_app  # noqa: E402 - the module as the worker knows it
+
+Start = Callable[..., WorkerProcess]
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'queue.db'}?synchronous=normal"
+
+
+@pytest.fixture
+def app(url: str) -> Iterator[cloudq.App]:
+    """The tasks' app, pointed at this test's file."""
+    app = worker_app.app
+    app.close()
+    app.conf.update("command line", {"broker_url": url, "result_backend": url})
+    yield app
+    app.close()
+
+
+@pytest.fixture
+def start(url: str, tmp_path: Path) -> Iterator[Start]:
+    started: list[WorkerProcess] = []
+
+    def start_worker(*options: str, lease: float = 60.0) -> WorkerProcess:
+        environ = {
+            "CLOUDQ_BROKER_URL": url,
+            "CLOUDQ_RESULT_BACKEND": url,
+            "CLOUDQ_TASK_LEASE": str(lease),
+            "PYTHONPATH": os.pathsep.join(["emulator", "infra"]),
+        }
+        worker = WorkerProcess(tmp_path / f"worker{len(started)}.log", environ, *options)
+        started.append(worker)
+        return worker
+
+    yield start_worker
+    for worker in started:
+        worker.kill_group()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "lines"
+
+
+def is_empty(app: cloudq.App) -> bool:
+    stats = app.broker.stats("default")
+    return stats.ready + stats.leased + stats.delayed == 0
+
+
+@pytest.mark.parametrize(
+    "pool", [["--pool", "prefork", "-c", "2"], ["--pool", "thread", "-c", "4"], ["--pool", "solo"]], ids=lambda o: o[1]
+)
+def test_every_pool_runs_retries_and_dead_letters(app: cloudq.App, start: Start, pool: list[str]):
+    start(*pool)
+
+    added = worker_app.add.delay(1, 2)
+    lucky = worker_app.third_time_lucky.delay()
+    failed = worker_app.fail.delay()
+    slept = worker_app.slept.delay(0.01)
+
+    assert added.get(timeout=20) == 3
+    assert lucky.get(timeout=20) == 2
+    assert slept.get(timeout=20) == "slept"
+    with pytest.raises(cloudq.TaskFailedError, match="LookupError: nothing there") as caught:
+        failed.get(timeout=20)
+    assert "in fail" in caught.value.traceback
+    assert wait_until(lambda: app.broker.stats("default").dead == 1, "the dead letter")
+
+
+def test_a_burst_ends_when_the_queue_is_empty(app: cloudq.App, start: Start, path: Path):
+    worker_app.mark.delay_many([(str(path), number) for number in range(50)])
+
+    code = start("--burst", "-c", "2").wait()
+
+    assert code == 0
+    assert sorted(map(int, lines(path))) == list(range(50))
+    assert is_empty(app)
+
+
+def test_nothing_is_lost_when_the_worker_is_killed_amid_200_tasks(app: cloudq.App, start: Start, path: Path):
+    worker_app.mark.delay_many([(str(path), number, 0.01) for number in range(200)])
+    worker = start("-c", "4", lease=2)
+    wait_until(lambda: len(lines(path)) >= 40, "forty runs")
+    children = worker.children()
+
+    worker.send_signal(signal.SIGKILL)
+    worker.wait()
+    wait_until(lambda: not any(map(is_alive, children)), "the orphans' end")
+    again = start("-c", "4", lease=2)
+
+    wait_until(lambda: is_empty(app), "the empty queue")
+    runs = Counter(map(int, lines(path)))
+    assert sorted(runs) == list(range(200))
+    assert sum(runs.values()) - 200 <= 30, "more ran twice than the worker can have held"
+    assert again.stop() == 0
+
+
+def test_a_message_whose_child_is_killed_is_run_again_at_once(app: cloudq.App, start: Start, path: Path):
+    worker = start("-c", "1")
+
+    result = worker_app.die_once.delay(str(path))
+
+    assert result.get(timeout=20) == "alive"
+    assert lines(path) == ["receive 1", "receive 2"]
+    assert worker.events("child_ended")[0]["message"].startswith("a child is gone: its process was ended by SIGKILL")
+
+
+def test_what_else_a_killed_child_held_is_run_once(app: cloudq.App, start: Start, path: Path):
+    worker = start("-c", "2")
+    worker_app.start_then_mark.delay_many([(str(path), number, 0.5) for number in range(4)])
+    wait_until(lambda: len(lines(path)) == 2, "two runs under way")
+
+    os.kill(worker.children()[0], signal.SIGKILL)
+
+    wait_until(lambda: is_empty(app), "the empty queue")
+    counted = Counter(lines(path))
+    assert {line for line in counted if line.startswith("ended")} == {f"ended {number}" for number in range(4)}
+    assert all(count == 1 for line, count in counted.items() if line.startswith("ended"))
+
+
+def test_a_message_that_keeps_killing_its_process_is_dead_lettered(app: cloudq.App, start: Start, path: Path):
+    app.broker.declare(Queue("default"))
+    result = worker_app.exit_process.delay(str(path))
+    worker = start("-c", "1")
+
+    # The delay between its runs doubles: three show that it goes on, the unit tests that it ends.
+    wait_until(lambda: len(worker.events("message_released")) >= 2, "two releases")
+
+    assert "exit code 3" in worker.events("message_released")[0]["message"]
+    assert result.state == "PENDING"
+
+
+def test_a_run_past_its_time_limit_is_killed_and_counted(app: cloudq.App, start: Start, path: Path):
+    start("-c", "1")
+
+    result = worker_app.too_long.delay(str(path))
+
+    with pytest.raises(cloudq.TaskFailedError, match="ran longer than its time limit of 0.3 s"):
+        result.get(timeout=20)
+    assert lines(path) == ["run", "run"]
+
+
+def test_a_lease_is_kept_while_its_task_runs(app: cloudq.App, start: Start, path: Path):
+    start("-c", "1", lease=1)
+    start("-c", "1", lease=1)
+
+    result = worker_app.mark.delay(str(path), 1, seconds=4.0)
+
+    assert result.get(timeout=20) == 1
+    assert lines(path) == ["1"]
+
+
+def test_a_stop_lets_what_runs_end_and_gives_back_the_rest(app: cloudq.App, start: Start, path: Path):
+    worker = start("-c", "1")
+    worker_app.start_then_mark.delay_many([(str(path), number, 1.0) for number in range(3)])
+    wait_until(lambda: lines(path), "the first run")
+
+    code = worker.stop()
+
+    assert code == 0
+    assert lines(path) == ["started 0", "ended 0"]
+    assert app.broker.stats("default").ready == 2
+    (delivery,) = app.broker.receive(["default"], limit=1, lease=60, wait=0)
+    assert delivery.receive_count == 1, "to be given back is no receive"
+
+
+def test_a_stop_ends_what_runs_past_the_grace_time_and_gives_it_back(app: cloudq.App, start: Start, path: Path):
+    worker = start("-c", "1", "--grace", "0.2")
+    worker_app.start_then_mark.delay(str(path), 1, 60.0)
+    wait_until(lambda: lines(path), "the first run")
+
+    assert worker.stop() == 0
+
+    assert app.broker.stats("default").ready == 1
+
+
+def test_a_second_signal_does_not_wait(app: cloudq.App, start: Start, path: Path):
+    worker = start("-c", "1", "--grace", "60")
+    worker_app.start_then_mark.delay(str(path), 1, 60.0)
+    wait_until(lambda: lines(path), "the first run")
+
+    worker.send_signal(signal.SIGTERM)
+    wait_until(lambda: worker.events("worker_stopping"), "the first signal's effect")
+    worker.send_signal(signal.SIGTERM)
+
+    assert worker.wait(patience=10) == 0
+    assert worker.events("worker_hurried")
+
+
+def test_a_killed_forkserver_is_replaced(app: cloudq.App, start: Start, path: Path):
+    worker = start("-c", "1")
+    assert worker_app.add.delay(1, 1).get(timeout=20) == 2
+    forkserver = int(Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text(encoding="utf-8"))
+
+    os.kill(forkserver, signal.SIGKILL)
+
+    assert worker_app.add.delay(2, 2).get(timeout=20) == 4
+
+
+def test_threads_run_at_once(app: cloudq.App, start: Start):
+    start("--pool", "thread", "-c", "4")
+
+    results = worker_app.meet.delay_many([()] * 4)
+
+    assert sorted(results.get(timeout=20)) == [0, 1, 2, 3]
+
+
+def test_what_a_task_prints_is_seen(app: cloudq.App, start: Start):
+    worker = start("-c", "1")
+
+    worker_app.say.delay("hello from a task").get(timeout=20)
+
+    assert lines(worker.log).count("hello from a task") == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"not json", "bad_body"),
+        (b"[1, 2]", "bad_body"),
+        (b'{"v":1,"id":"1"}', "bad_body"),
+        (b'{"v":1,"id":"1","task":"worker_app.add","args":["1",2],"kwargs":{}}', "bad_arguments"),
+    ],
+)
+def test_a_body_that_cannot_be_run_is_dead_lettered_with_its_reason(
+    app: cloudq.App, start: Start, body: bytes, code: str
+):
+    app.declare("default")
+    app.broker.send("default", [Outgoing(id="1", body=body)])
+
+    assert start("--burst", "-c", "1").wait() == 0
+
+    (dead,) = app.broker.receive(["default-dead"], limit=10, lease=60, wait=0)
+    assert dead.body == body
+    assert dead.reason is not None
+    assert dead.reason.code == code
+    assert dead.reason.queue == "default"
+
+
+@pytest.mark.parametrize("body", [b'{"v":2,"id":"1"}', b'{"v":1,"id":"1","task":"worker_app.ad","args":[],"kwargs":{}}'])
+def test_a_body_from_a_newer_deploy_waits(app: cloudq.App, start: Start, body: bytes):
+    app.declare("default")
+    app.broker.send("default", [Outgoing(id="1", body=body)])
+
+    assert start("--burst", "-c", "1").wait() == 0
+
+    stats = app.broker.stats("default")
+    assert (stats.delayed, stats.dead) == (1, 0)
+
+
+def test_a_worker_whose_queue_is_unknown_says_which_there_are(start: Start):
+    worker = start("-Q", "defautl")
+
+    assert worker.wait() == 2
+    assert "has no queue 'defautl'. Did you mean 'default'?" in worker.log.read_text(encoding="utf-8")

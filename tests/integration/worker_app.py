@@ -1,0 +1,94 @@
+"""Tasks for the tests that run a real worker. Each leaves a line in a file, so that runs can be counted."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import cloudq
+from cloudq.tasks import BoundTask
+
+app = cloudq.App("trial")
+
+
+def leave(path: str, line: object) -> None:
+    with Path(path).open("a", encoding="utf-8") as file:
+        file.write(f"{line}\n")
+
+
+@app.task
+def add(x: int, y: int) -> int:
+    return x + y
+
+
+@app.task
+def mark(path: str, number: int, seconds: float = 0.0) -> int:
+    time.sleep(seconds)
+    leave(path, number)
+    return number
+
+
+@app.task
+def start_then_mark(path: str, number: int, seconds: float) -> None:
+    leave(path, f"started {number}")
+    time.sleep(seconds)
+    leave(path, f"ended {number}")
+
+
+@app.task(bind=True, retries=2, backoff=0.05)
+def third_time_lucky(self: BoundTask) -> int:
+    if self.request.retries < 2:
+        raise ConnectionError("not yet")
+    return self.request.retries
+
+
+@app.task(retries=0)
+def fail() -> None:
+    raise LookupError("nothing there")
+
+
+@app.task(bind=True)
+def die_once(self: BoundTask, path: str) -> str:
+    leave(path, f"receive {self.request.receive_count}")
+    if self.request.receive_count == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "alive"
+
+
+@app.task
+def exit_process(path: str) -> None:
+    leave(path, "run")
+    os._exit(3)
+
+
+@app.task(time_limit=0.3, retries=1, backoff=0.05)
+def too_long(path: str) -> None:
+    leave(path, "run")
+    time.sleep(60)
+
+
+@app.task
+def say(text: str) -> None:
+    print(text)
+    print(text, file=sys.stderr)
+
+
+_together = threading.Barrier(4)
+
+
+@app.task
+def meet() -> int:
+    """Ends only when four run at once."""
+    return _together.wait(timeout=20)
+
+
+@app.task
+async def slept(seconds: float) -> str:
+    import asyncio
+
+    await asyncio.sleep(seconds)
+    return "slept"

@@ -1,0 +1,88 @@
+"""A real `cloudq worker`, for tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+PATIENCE = 30.0
+
+
+def wait_until(condition: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
+    until = time.monotonic() + patience
+    while not (value := condition()):
+        assert time.monotonic() < until, f"{what}: not after {patience:g} s"
+        time.sleep(0.02)
+    return value
+
+
+def lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+
+
+class WorkerProcess:
+    """Runs `cloudq worker -A worker_app` in a process group of its own; its log is kept and read as JSON."""
+
+    def __init__(self, log: Path, environ: Mapping[str, str], *options: str, app: str = "worker_app") -> None:
+        self.log = log
+        with log.open("ab") as out:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "cloudq", "worker", "-A", app, *options],
+                cwd=HERE,
+                env={**os.environ, **environ},
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def events(self, action: str) -> list[dict[str, Any]]:
+        told = [json.loads(line) for line in lines(self.log) if line.startswith("{")]
+        return [event for event in told if event.get("action") == action]
+
+    def children(self) -> list[int]:
+        """The processes that run tasks: the forkserver's own children."""
+        (forkserver,) = _children_of(self.pid) or [0]
+        return _children_of(forkserver)
+
+    def send_signal(self, number: int) -> None:
+        self._process.send_signal(number)
+
+    def wait(self, patience: float = PATIENCE) -> int:
+        return self._process.wait(patience)
+
+    def stop(self) -> int:
+        self.send_signal(signal.SIGTERM)
+        return self.wait()
+
+    def kill_group(self) -> None:
+        """What a test leaves behind, whatever happened in it."""
+        try:
+            os.killpg(self.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self._process.wait()
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def _children_of(pid: int) -> list[int]:
+    path = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(child) for child in path.read_text(encoding="utf-8").split()] if path.exists() else []
