@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Concatenate, Literal, ParamSpec, TypedDict, TypeVar, Unpack, cast, overload
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, Unpack, cast, overload
 
 from cloudq.backends.base import Backend
 from cloudq.brokers.base import Broker
@@ -20,12 +20,12 @@ from cloudq.codec import encode
 from cloudq.config import Conf
 from cloudq.delivery import Accepted, NotSent, Outgoing, Sent
 from cloudq.errors import ConfigurationError, NotAcceptedError
+from cloudq.options import TaskKeywords, task_options
 from cloudq.queues import Queue, route
 from cloudq.results import ResultStore
-from cloudq.retry import Backoff, RetryPolicy
 from cloudq.tasks import BoundTask, Call, Task, TaskOptions
 
-__all__ = ["App", "TaskKeywords", "default_app", "load"]
+__all__ = ["App", "default_app", "load"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -34,28 +34,6 @@ logger = logging.getLogger(__name__)
 
 _BROKERS = {"memory": "memory", "sqlite": "sqlite", "sqs": "sqs"}
 _BACKENDS = {"memory": "memory", "sqlite": "sqlite"}
-
-
-class TaskKeywords(TypedDict, total=False):
-    """What `task` takes beside the function.
-
-    Keys:
-        name: Its name on the wire; by default its module's and its own.
-        queue: Where its messages go; by default the app's routes decide.
-        retries: Failures after which it is tried again; 3 makes four attempts in all.
-        backoff: How long to wait between attempts: seconds, or `exponential(...)`.
-        retry_on: The exceptions that are worth another attempt.
-        give_up_on: Those that aren't, though `retry_on` has them.
-        time_limit: Seconds after which a run is killed.
-    """
-
-    name: str
-    queue: str
-    retries: int
-    backoff: Backoff | float
-    retry_on: tuple[type[BaseException], ...]
-    give_up_on: tuple[type[BaseException], ...]
-    time_limit: float
 
 
 class App:
@@ -127,14 +105,16 @@ class App:
         Raises:
             ConfigurationError: Another function has this name already, or an option is wrong.
         """
-        made = _options(options, is_bound=bind)
-        if function is None:
-            return functools.partial(self._register, name=options.get("name"), options=made)
-        return self._register(function, name=None, options=made)
+        register = functools.partial(
+            self._register, name=options.get("name"), options=task_options(options, is_bound=bind)
+        )
+        return register if function is None else register(function)
 
     def _register(
         self, function: Callable[..., Any], name: str | None, options: TaskOptions
     ) -> Task[..., Any]:
+        if not hasattr(function, "__code__"):
+            raise ConfigurationError(f"A task is a function, which {function!r} is not.")
         name = name or f"{_module(function)}.{function.__qualname__}"
         known = self._tasks.get(name)
         if known is not None and known.function.__code__ != function.__code__:
@@ -298,23 +278,6 @@ def _find_app(name: str, names: Mapping[str, Any]) -> App:
     raise ConfigurationError(f"{name} has no cloudq.App and no task: make one, `app = cloudq.App({name!r})`.")
 
 
-def _options(keywords: TaskKeywords, *, is_bound: bool) -> TaskOptions:
-    if unknown := set(keywords) - set(TaskKeywords.__annotations__):
-        accepted = ", ".join(("bind", *TaskKeywords.__annotations__))
-        raise ConfigurationError(f"{min(unknown)!r} is no option of a task. There are: {accepted}.")
-    standard = RetryPolicy()
-    backoff = keywords.get("backoff", standard.backoff)
-    policy = RetryPolicy(
-        retries=keywords.get("retries", standard.retries),
-        backoff=backoff if isinstance(backoff, Backoff) else Backoff(backoff, backoff, 1.0, jitter=False),
-        retry_on=keywords.get("retry_on", standard.retry_on),
-        give_up_on=keywords.get("give_up_on", standard.give_up_on),
-    )
-    return TaskOptions(
-        queue=keywords.get("queue"), policy=policy, time_limit=keywords.get("time_limit"), is_bound=is_bound
-    )
-
-
 def _module(function: Callable[..., Any]) -> str:
     """Where a function lives as a worker will import it, to whom a script is not `__main__`."""
     if function.__module__ != "__main__":
@@ -340,9 +303,11 @@ def _raise_unless_sent(queue: str, messages: Sequence[Outgoing], answers: Sequen
     if not failed:
         return
     message, answer = failed[0]
+    may_be_sent = any(not isinstance(one, NotSent) for _, one in failed)
     words = "was not taken" if isinstance(answer, NotSent) else "may or may not have been taken"
     raise NotAcceptedError(
-        f"{len(failed)} of {len(messages)} messages for queue {queue!r}; {message.id} {words}: {answer.why}",
+        f"{len(failed)} of {len(messages)} messages for queue {queue!r} failed: {message.id} {words}: "
+        f"{answer.why}",
         queue=queue,
-        may_be_sent=not isinstance(answer, NotSent),
+        may_be_sent=may_be_sent,
     )

@@ -186,6 +186,13 @@ def _count(value: object) -> int:
     return value
 
 
+def _retry(value: object) -> Mapping[str, Any] | None:
+    policy = _map_or_none(value)
+    if policy and "retries" in policy:
+        _count(policy["retries"])
+    return policy
+
+
 _text = _of(str, "string")
 _array = _of(list, "array")
 _map = _of(dict, "object")
@@ -201,7 +208,7 @@ _READERS: Mapping[str, Callable[[object], Any]] = {
     "expires": _read_instant,
     "retries": _count,
     "generation": _count,
-    "retry": _map_or_none,
+    "retry": _retry,
     "root": _text_or_none,
     "parent": _text_or_none,
     "group": _text_or_none,

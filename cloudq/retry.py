@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 from cloudq.errors import ConfigurationError
 
@@ -84,8 +85,12 @@ class RetryPolicy:
     give_up_on: tuple[type[BaseException], ...] = ()
 
     def __post_init__(self) -> None:
-        if self.retries < 0:
-            raise ConfigurationError(f"retries={self.retries}: a count from 0.")
+        if type(self.retries) is not int or self.retries < 0:
+            raise ConfigurationError(f"retries={self.retries!r}: a count from 0 is expected.")
+
+    def override(self, options: Mapping[str, Any] | None) -> RetryPolicy:
+        """This policy with what one call says of its own: another number of `retries`."""
+        return replace(self, retries=options["retries"]) if options and "retries" in options else self
 
     def decide(self, failures: int, error: BaseException) -> RetryAfter | GiveUp:
         """What to do after an attempt ended with `error`.

@@ -115,11 +115,11 @@ class Task(Generic[P, R]):
     def __init__(
         self, function: Callable[..., R], *, name: str, options: TaskOptions, sender: Sender
     ) -> None:
+        functools.update_wrapper(self, function)  # first: it copies the function's own attributes, too
         self.name = name
         self.options = options
         self.function = function
         self._sender = sender
-        functools.update_wrapper(self, function)
 
     def __repr__(self) -> str:
         return f"<Task {self.name}>"
@@ -184,9 +184,12 @@ class Task(Generic[P, R]):
 
         Raises:
             ArgumentError: An argument doesn't fit the function's signature.
+            ConfigurationError: A time has no time zone, or `retries` is no count.
             BrokerError: The broker didn't take it.
         """
         now = self._sender.clock.now()
+        retry = None if retries is None else {"retries": retries}
+        self.options.policy.override(retry)  # refuses what is no count, before it is sent
         starts = _instant("eta", eta, now) if eta is not None else None
         if countdown is not None:
             starts = now + _seconds(countdown)
@@ -196,7 +199,7 @@ class Task(Generic[P, R]):
             id=task_id or new_id(now),
             eta=starts if starts is not None and starts > now else None,
             expires=None if expires is None else _instant("expires", expires, now),
-            retry=None if retries is None else {"retries": retries},
+            retry=retry,
             headers=dict(headers or {}),
             sent=now,
         )
@@ -252,7 +255,7 @@ def _arguments(index: int, call: object) -> tuple[Sequence[Any], Mapping[str, An
             return (), cast("Mapping[str, Any]", call)
         case _:
             raise TypeError(
-                f"Call {index} is {call!r}: a tuple of positional arguments or a dict of named ones is wanted."
+                f"Call {index} is {call!r}: a tuple of positional arguments or a dict of named ones is due."
             )
 
 

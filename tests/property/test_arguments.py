@@ -3,6 +3,7 @@
 Where the two differ on purpose:
 
 - NaN and the infinities are floats to pydantic, but JSON has none: refused here both ways.
+- Whatever has a `__float__`, a Decimal for one, is a float to pydantic: refused here, for it would lose digits.
 - A time that is written as a number in quotes ("1700000000") is an instant to pydantic: refused here, or a
   forgotten conversion goes unnoticed.
 - An offset from UTC may have seconds here, since Python's own times before 1900 do.
@@ -12,7 +13,6 @@ Where the two differ on purpose:
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -69,7 +69,7 @@ scalars = st.one_of(
     moments,
     st.dates(),
     st.uuids(),
-    st.decimals(),
+    st.decimals(allow_nan=False, allow_infinity=False),
     st.sampled_from([*Colour, *Size, *Mood]),
 )
 values = st.recursive(
@@ -156,7 +156,7 @@ def has_no_json(value: Any) -> bool:
 @given(data=st.data())
 def test_what_strict_pydantic_takes_in_python_is_what_can_be_sent(hint: Any, data: st.DataObject):
     value = data.draw(values | fitting(hint))
-    assume(not (isinstance(value, float) and not math.isfinite(value)))
+    assume(not ("float" in str(hint) and "Decimal" in repr(value)))
     assume(not (hint in (list, dict) and has_no_json(value)))
     adapter = pydantic.TypeAdapter(hint)
 

@@ -1,0 +1,85 @@
+"""What a task may be told when it is registered, as users write it, and checked."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, TypedDict, cast
+
+from cloudq.errors import ConfigurationError
+from cloudq.queues import Queue
+from cloudq.retry import Backoff, RetryPolicy
+from cloudq.tasks import TaskOptions
+
+__all__ = ["TaskKeywords", "task_options"]
+
+
+class TaskKeywords(TypedDict, total=False):
+    """What `App.task` takes beside the function.
+
+    Keys:
+        name: Its name on the wire; by default its module's and its own.
+        queue: Where its messages go; by default the app's routes decide.
+        retries: Failures after which it is tried again; 3 makes four attempts in all.
+        backoff: How long to wait between attempts: seconds, or `exponential(...)`.
+        retry_on: The exceptions that are worth another attempt.
+        give_up_on: Those that aren't, though `retry_on` has them.
+        time_limit: Seconds after which a run is killed.
+    """
+
+    name: str
+    queue: str
+    retries: int
+    backoff: Backoff | float | timedelta
+    retry_on: type[BaseException] | tuple[type[BaseException], ...]
+    give_up_on: type[BaseException] | tuple[type[BaseException], ...]
+    time_limit: float | timedelta
+
+
+def task_options(keywords: TaskKeywords, *, is_bound: bool) -> TaskOptions:
+    """Check what a task was given.
+
+    Raises:
+        ConfigurationError: An option is unknown or of the wrong kind; the text says what is accepted.
+    """
+    if unknown := set(keywords) - set(TaskKeywords.__annotations__):
+        accepted = ", ".join(("bind", *TaskKeywords.__annotations__))
+        raise ConfigurationError(f"{min(unknown)!r} is no option of a task. There are: {accepted}.")
+    standard = RetryPolicy()
+    policy = RetryPolicy(
+        retries=keywords.get("retries", standard.retries),
+        backoff=_backoff(keywords.get("backoff", standard.backoff)),
+        retry_on=_errors("retry_on", keywords.get("retry_on", standard.retry_on)),
+        give_up_on=_errors("give_up_on", keywords.get("give_up_on", standard.give_up_on)),
+    )
+    if (queue := keywords.get("queue")) is not None:
+        Queue(queue)  # refuses a name that no broker takes, here rather than at the first call
+    time_limit = keywords.get("time_limit")
+    return TaskOptions(
+        queue=queue,
+        policy=policy,
+        time_limit=None if time_limit is None else _seconds("time_limit", time_limit, may_be_zero=False),
+        is_bound=is_bound,
+    )
+
+
+def _backoff(value: Backoff | float | timedelta) -> Backoff:
+    if isinstance(value, Backoff):
+        return value
+    seconds = _seconds("backoff", value)
+    return Backoff(seconds, seconds, 1.0, jitter=False)
+
+
+def _errors(name: str, value: object) -> tuple[type[BaseException], ...]:
+    given = cast("tuple[Any, ...]", value if isinstance(value, (tuple, list)) else (value,))
+    if all(isinstance(one, type) and issubclass(one, BaseException) for one in given):
+        return tuple(given)
+    raise ConfigurationError(f"{name}={value!r}: exception classes are expected.")
+
+
+def _seconds(name: str, value: object, *, may_be_zero: bool = True) -> float:
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    if not isinstance(seconds, (int, float)) or isinstance(seconds, bool):
+        raise ConfigurationError(f"{name}={value!r}: seconds are expected.")
+    if seconds > 0 or (seconds == 0 and may_be_zero):
+        return float(seconds)
+    raise ConfigurationError(f"{name}={value!r}: seconds {'from' if may_be_zero else 'above'} 0, please.")
