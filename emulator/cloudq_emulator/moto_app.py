@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 _THREADS: Final = 16
 """Requests that moto works on at once; more wait."""
 
+_INVOCATIONS: Final = 200
+"""Lambda invocations at once. Each waits in a thread for its function, which may itself ask moto, and so
+they have threads of their own: else those who wait would keep out those they wait for."""
+
 
 class MotoApp:
     """moto, asked over WSGI as its own server would ask it.
@@ -36,6 +40,7 @@ class MotoApp:
 
         self._application = DomainDispatcherApplication(create_backend_app)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="moto")
+        self._invocations = ThreadPoolExecutor(_INVOCATIONS, thread_name_prefix="invoke")
         self._server = (host, str(port))
         self._key = environ_key_for_header
         self._is_preserved: Callable[[str], bool] = should_preserve_original_header_name
@@ -43,7 +48,8 @@ class MotoApp:
 
     async def answer(self, request: Request, account: str) -> Response:
         """Let moto answer a request of `account`."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, request, account)
+        threads = self._invocations if request.path.endswith("/invocations") else self._threads
+        return await asyncio.get_running_loop().run_in_executor(threads, self._run, request, account)
 
     async def reset(self) -> None:
         """Empty every service of moto's."""
@@ -54,7 +60,8 @@ class MotoApp:
 
     def close(self) -> None:
         """End the threads; a request under way is not waited for."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._threads, self._invocations):
+            threads.shutdown(wait=False, cancel_futures=True)
 
     def _run(self, request: Request, account: str) -> Response:
         started: dict[str, Any] = {}

@@ -7,6 +7,7 @@ import io
 import json
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
@@ -35,6 +36,10 @@ def fail_bad_ones(event, context):
 def fail_all(event, context):
     note(event, context)
     raise RuntimeError("never works")
+
+def call_back(event, context):
+    with urllib.request.urlopen(os.environ["AWS_ENDPOINT_URL"] + "/?max-buckets=1") as answer:
+        return answer.status
 
 def hang(event, context):
     note(event, context)
@@ -151,6 +156,16 @@ def test_asynchronous_invoke_answers_before_the_function_has_run(cloud):
 
     assert answer["StatusCode"] == 202
     wait_until(lambda: cloud.bodies() == ["later"])
+
+
+def test_many_callers_at_once_leave_the_emulator_able_to_answer_their_functions(cloud):
+    cloud.function("app.call_back")
+
+    def invoke(_):
+        return cloud.lambda_.invoke(FunctionName="orders")["Payload"].read()
+
+    with ThreadPoolExecutor(40) as threads:
+        assert set(threads.map(invoke, range(40))) == {b"200"}
 
 
 def test_dry_run_runs_nothing(cloud):
