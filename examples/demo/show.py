@@ -153,7 +153,7 @@ def _cells(found: Row, expected: Row) -> Sequence[Text]:
 
 def _where(output: Path) -> list[RenderableType]:
     places = (
-        ("index.html", "the page to open: pictures, plots, e-mails, dead letters"),
+        ("index.html", "the page to open: pictures, plots, dead letters"),
         ("thumbnails/", "pictures; sheets/ and reports/ beside it"),
         ("inbox/", "the e-mails, as the mail server got them"),
         ("logs/", "what emulator, worker and functions said"),

@@ -13,7 +13,7 @@ from examples.demo.cloud import Cloud, Depth
 from examples.demo.inputs import QUEUES, Work
 
 STALL = 10.0
-"""Seconds without any change after which nothing more is expected."""
+"""Seconds without any change, and nothing in hand, after which nothing more is expected."""
 
 LIMIT = 50.0
 """Seconds after which the demo ends in any case."""
@@ -74,7 +74,8 @@ def watch(
         if snapshot.is_complete(sent):
             return True
         now = clock.monotonic()
-        if snapshot != last:
+        # What somebody has in hand may take its time: a first plot waits for matplotlib to look at all fonts.
+        if snapshot != last or any(depth.leased for depth in snapshot.depths.values()):
             last, moved = snapshot, now
         if now - moved > STALL or now - began > LIMIT:
             return False
