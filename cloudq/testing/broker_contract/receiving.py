@@ -49,18 +49,21 @@ class Receiving(Suite):
 
         assert 1 <= len(found) <= broker.limits.max_receive
 
-    def test_the_first_queue_is_emptied_first(self, broker: TestedBroker, queue: Queue, other: Queue) -> None:
-        send(broker, other, outgoing(b"other"))
-        send(broker, queue, outgoing(b"queue"), outgoing(b"queue"))
+    @pytest.mark.parametrize("is_turned", [False, True])
+    def test_the_first_queue_is_emptied_first(
+        self, broker: TestedBroker, queue: Queue, other: Queue, *, is_turned: bool
+    ) -> None:
+        names = [other.name, queue.name] if is_turned else [queue.name, other.name]
+        send(broker, queue, outgoing(), outgoing())
+        send(broker, other, outgoing(), outgoing())
         received: list[str] = []
 
         def has_all() -> bool:
-            names = [queue.name, other.name]
-            received.extend(one.queue for one in broker.receive(names, limit=2, lease=self.lease, wait=0))
-            return len(received) >= 3
+            received.extend(one.queue for one in broker.receive(names, limit=3, lease=self.lease, wait=0))
+            return len(received) >= 4
 
-        until(has_all, "three messages")
-        assert received == [queue.name, queue.name, other.name]
+        until(has_all, "four messages")
+        assert received == [names[0], names[0], names[1], names[1]]
 
     def test_an_empty_first_queue_hides_nothing_of_the_second(
         self, broker: TestedBroker, queue: Queue, other: Queue
