@@ -57,7 +57,7 @@ def run(options: Options) -> int:
 
 
 async def _run(options: Options) -> int:
-    stopped = _on_signals()
+    signals = _catch_signals()
     server = Server(options.host, options.port, options.account)
     if options.verbose:
         server.counts.on_add = _print_request
@@ -66,8 +66,8 @@ async def _run(options: Options) -> int:
         await _prepare(server, options)
         _announce(server, options)
         if options.command:
-            return await _run_command(options.command, server.endpoint, stopped)
-        await stopped.wait()
+            return await _run_command(options.command, server.endpoint, signals)
+        await signals.get()
         return 0
     finally:
         await server.stop()
@@ -78,11 +78,11 @@ def _print_request(service: str, operation: str, queue: str, status: int) -> Non
     click.echo(f"{at} {status} {service or '-'} {operation} {queue}".rstrip(), err=True)
 
 
-def _on_signals() -> asyncio.Event:
-    stopped = asyncio.Event()
+def _catch_signals() -> asyncio.Queue[int]:
+    caught: asyncio.Queue[int] = asyncio.Queue()
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    return stopped
+        asyncio.get_running_loop().add_signal_handler(number, caught.put_nowait, number)
+    return caught
 
 
 async def _start(server: Server, options: Options) -> None:
@@ -129,7 +129,7 @@ def _announce(server: Server, options: Options) -> None:
         click.echo("Ctrl-C stops it.")
 
 
-async def _run_command(command: tuple[str, ...], endpoint: str, stopped: asyncio.Event) -> int:
+async def _run_command(command: tuple[str, ...], endpoint: str, signals: asyncio.Queue[int]) -> int:
     try:
         process = await asyncio.create_subprocess_exec(*command, env=environment.for_command(endpoint))
     except FileNotFoundError:
@@ -138,14 +138,22 @@ async def _run_command(command: tuple[str, ...], endpoint: str, stopped: asyncio
     except PermissionError:
         click.echo(f"Error: {command[0]}: not executable", err=True)
         return _NOT_EXECUTABLE
-    passing_on = asyncio.create_task(_pass_on(stopped, process))
+    passing_on = asyncio.create_task(_pass_on(signals, process))
     code = await process.wait()
     passing_on.cancel()
     return 128 - code if code < 0 else code
 
 
-async def _pass_on(stopped: asyncio.Event, process: asyncio.subprocess.Process) -> None:
-    """A signal that ends us ends the command first; a Ctrl-C has reached it already, and twice is no harm."""
-    await stopped.wait()
-    with contextlib.suppress(ProcessLookupError):
-        process.terminate()
+async def _pass_on(signals: asyncio.Queue[int], process: asyncio.subprocess.Process) -> None:
+    """End the command when we are told to end.
+
+    A Ctrl-C in the terminal has reached it already, and it may be at its last words: the first is not passed
+    on, any other is, as SIGTERM.
+    """
+    first = True
+    while True:
+        number = await signals.get()
+        if number == signal.SIGTERM or not first:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+        first = False

@@ -121,6 +121,25 @@ def test_a_signal_stops_it_cleanly(environ, number):
         assert process.stderr.read() == ""
 
 
+@pytest.mark.parametrize("numbers", [[signal.SIGTERM], [signal.SIGINT, signal.SIGTERM]])
+def test_a_signal_ends_the_command_but_one_interrupt_leaves_it_its_last_words(environ, numbers):
+    command = ["sh", "-c", "trap '' INT; echo up; exec sleep 30"]
+    process = subprocess.Popen(
+        [*EMULATE, "--port", "0", "--", *command],
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout.readline() == "up\n"
+        for number in numbers:
+            assert process.poll() is None
+            process.send_signal(number)
+
+        assert process.wait(timeout=20) == 143
+
+
 def test_another_host_than_loopback_is_warned_of(emulate):
     done = emulate("--port", "0", "--host", "0.0.0.0", "--", "true")
 

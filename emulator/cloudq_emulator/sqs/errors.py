@@ -103,10 +103,10 @@ INVALID_ATTRIBUTE_VALUE = Refusal(
 
 # Parameters: these two are the service framework's, so their shapes are not SQS's own.
 INVALID_PARAMETER = Refusal(
-    "com.amazonaws.sqs#InvalidParameterValueException", "InvalidParameterValue", "{text}"
+    "com.amazon.coral.service#InvalidParameterValueException", "InvalidParameterValue", "{text}"
 )
 MISSING_PARAMETER = Refusal(
-    "com.amazonaws.sqs#MissingRequiredParameterException",
+    "com.amazon.coral.service#MissingRequiredParameterException",
     "MissingParameter",
     "The request must contain the parameter {name}.",
 )
