@@ -63,7 +63,8 @@ def converter(hint: Any, task: str, name: str) -> Converter:
     try:
         return _everyday(hint) or _by_pydantic(hint)
     except Exception as error:  # pydantic's come from several trees
-        raise ConfigurationError(f"{task}: {name!r} is {hint!r}, which can't be checked: {error}") from error
+        why = str(error).partition("\n")[0]
+        raise ConfigurationError(f"{task}: {name!r} is {hint!r}, which can't be checked: {why}") from error
 
 
 def _everyday(hint: Any) -> Converter | None:  # noqa: PLR0911 - one return a kind of type

@@ -3,7 +3,7 @@
 Where the two differ on purpose:
 
 - NaN and the infinities are floats to pydantic, but JSON has none: refused here both ways.
-- Whatever has a `__float__`, a Decimal for one, is a float to pydantic: refused here, for it would lose digits.
+- Whatever has a `__float__`, a Decimal for one, is a float to pydantic: refused here, it would lose digits.
 - A time that is written as a number in quotes ("1700000000") is an instant to pydantic: refused here, or a
   forgotten conversion goes unnoticed.
 - An offset from UTC may have seconds here, since Python's own times before 1900 do.
