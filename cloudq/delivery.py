@@ -7,7 +7,8 @@
 | `Delivery` | one receipt of a message |
 | `Release`, `Reason` | how a delivery is given back, why it is dead-lettered |
 | `Settled`, `Lost`, `Unknown` | what became of a settlement or an extension |
-| `Done`, `RetryLater`, `Dead`, `Requeue`, `Ignored` | an execution's outcome |
+| `Done`, `RetryLater`, `Dead`, `Requeue`, `Ignored` | what a run decided |
+| `Execution` | one run of a message, with its outcome |
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ __all__ = [
     "Dead",
     "Delivery",
     "Done",
+    "Execution",
     "FollowUp",
     "Ignored",
     "Lost",
@@ -250,3 +252,24 @@ class Ignored:
 
 
 Outcome = Done | RetryLater | Dead | Requeue | Ignored
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """One run of a message for one delivery; (id, generation, attempt) is its fence.
+
+    Args:
+        outcome: What it decided.
+        id: The message's id; empty where the body couldn't be read.
+        task: The task's name; empty where the body couldn't be read.
+        generation: The message's generation.
+        attempt: Failures before it, and one.
+        seconds: How long the function ran.
+    """
+
+    outcome: Outcome
+    id: str = ""
+    task: str = ""
+    generation: int = 0
+    attempt: int = 1
+    seconds: float = 0.0

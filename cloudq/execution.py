@@ -18,7 +18,7 @@ from typing import Any
 
 from cloudq.app import App
 from cloudq.codec import decode, encode
-from cloudq.delivery import Dead, Done, Ignored, Outcome, Reason, Requeue, RetryLater
+from cloudq.delivery import Dead, Done, Execution, Ignored, Outcome, Reason, Requeue, RetryLater
 from cloudq.errors import (
     ArgumentError,
     BackendUnavailableError,
@@ -35,7 +35,7 @@ from cloudq.results import Record
 from cloudq.retry import GiveUp, RetryPolicy
 from cloudq.tasks import BoundTask, Task
 
-__all__ = ["Context", "Execution", "crashed", "execute", "timed_out"]
+__all__ = ["Context", "crashed", "execute", "timed_out"]
 
 UNKNOWN_RECEIVES = 10
 """Receives for which an unknown task or version is waited for: with doubling delays a little over a quarter
@@ -64,27 +64,6 @@ class Context:
     has_count: bool = True
     deadline: float | None = None
     is_lease_lost: Callable[[], bool] = field(default=lambda: False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Execution:
-    """One run of a message for one delivery; (id, generation, attempt) is its fence.
-
-    Args:
-        outcome: What it decided.
-        id: The message's id; empty where the body couldn't be read.
-        task: The task's name; empty where the body couldn't be read.
-        generation: The message's generation.
-        attempt: Failures before it, and one.
-        seconds: How long the function ran.
-    """
-
-    outcome: Outcome
-    id: str = ""
-    task: str = ""
-    generation: int = 0
-    attempt: int = 1
-    seconds: float = 0.0
 
 
 def execute(app: App, body: bytes, context: Context) -> Execution:

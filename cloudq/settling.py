@@ -17,6 +17,7 @@ from cloudq.delivery import (
     Dead,
     Delivery,
     Done,
+    Execution,
     Ignored,
     Outcome,
     Outgoing,
@@ -29,7 +30,6 @@ from cloudq.delivery import (
     Unknown,
 )
 from cloudq.errors import BackendUnavailableError, BrokerError
-from cloudq.execution import Execution
 from cloudq.results import Record, ResultStore
 
 __all__ = ["Settler", "SettlingBroker"]

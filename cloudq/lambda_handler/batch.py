@@ -10,8 +10,8 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 from cloudq.app import App
-from cloudq.delivery import Delivery, Release, Settled
-from cloudq.execution import Context, Execution, execute
+from cloudq.delivery import Delivery, Execution, Release, Settled
+from cloudq.execution import Context, execute
 from cloudq.lambda_handler.delays import BatchBroker
 from cloudq.lambda_handler.fifo import Groups
 from cloudq.lambda_handler.remaining import LambdaContext, Remaining

@@ -15,7 +15,8 @@ from collections.abc import Callable
 from typing import Any
 
 from cloudq.app import App
-from cloudq.execution import Context, Execution, execute
+from cloudq.delivery import Execution
+from cloudq.execution import Context, execute
 from cloudq.worker.executors import Executor, Job
 from cloudq.worker.frames import Reader, pack, pack_execution
 

@@ -12,8 +12,18 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
-from cloudq.delivery import Dead, Done, FollowUp, Ignored, Outcome, Outgoing, Reason, Requeue, RetryLater
-from cloudq.execution import Execution
+from cloudq.delivery import (
+    Dead,
+    Done,
+    Execution,
+    FollowUp,
+    Ignored,
+    Outcome,
+    Outgoing,
+    Reason,
+    Requeue,
+    RetryLater,
+)
 
 __all__ = ["Reader", "pack", "pack_execution", "unpack_execution"]
 

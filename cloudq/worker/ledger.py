@@ -20,8 +20,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from itertools import count
 
-from cloudq.delivery import Answer, Dead, Delivery, Done, Ignored, Lost, Requeue, Settled, Unknown
-from cloudq.execution import Execution
+from cloudq.delivery import Answer, Dead, Delivery, Done, Execution, Ignored, Lost, Requeue, Settled, Unknown
 from cloudq.queues import FIFO_SUFFIX
 
 __all__ = ["Holding", "Ledger", "State"]

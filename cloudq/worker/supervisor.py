@@ -18,9 +18,9 @@ from typing import Any, TypeVar
 
 from cloudq.app import App
 from cloudq.clock import Clock
-from cloudq.delivery import Answer, Delivery, Outcome, Requeue, Settled, Unknown
+from cloudq.delivery import Answer, Delivery, Execution, Outcome, Requeue, Settled, Unknown
 from cloudq.errors import CloudqError
-from cloudq.execution import Context, Execution, crashed, timed_out
+from cloudq.execution import Context, crashed, timed_out
 from cloudq.settling import Settler
 from cloudq.worker.connection import Connection
 from cloudq.worker.crew import Crew, Exited

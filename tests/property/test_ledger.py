@@ -1,4 +1,4 @@
-"""Thousands of interleavings of receive, run, extend, settle, death and time, and what must hold in all of them."""
+"""Thousands of interleavings of receive, run, extend, settle, death and time: what holds in all of them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,19 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from cloudq.delivery import Dead, Delivery, Done, Ignored, Lost, Reason, Requeue, RetryLater, Settled, Unknown
-from cloudq.execution import Execution
+from cloudq.delivery import (
+    Dead,
+    Delivery,
+    Done,
+    Execution,
+    Ignored,
+    Lost,
+    Reason,
+    Requeue,
+    RetryLater,
+    Settled,
+    Unknown,
+)
 from cloudq.worker.ledger import Ledger, State
 
 LEASE = 60.0

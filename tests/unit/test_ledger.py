@@ -1,7 +1,17 @@
 from __future__ import annotations
 
-from cloudq.delivery import Dead, Delivery, Done, Lost, Reason, Requeue, RetryLater, Settled, Unknown
-from cloudq.execution import Execution
+from cloudq.delivery import (
+    Dead,
+    Delivery,
+    Done,
+    Execution,
+    Lost,
+    Reason,
+    Requeue,
+    RetryLater,
+    Settled,
+    Unknown,
+)
 from cloudq.worker.ledger import Ledger, State
 
 LEASE = 60.0
@@ -9,10 +19,14 @@ LEASE = 60.0
 
 def delivery(number: int, *, group: str | None = None) -> Delivery:
     queue = "orders.fifo" if group else "orders"
-    return Delivery(queue=queue, id=str(number), body=b"{}", receipt=f"r{number}", receive_count=1, group=group)
+    return Delivery(
+        queue=queue, id=str(number), body=b"{}", receipt=f"r{number}", receive_count=1, group=group
+    )
 
 
-def ledger_with(count: int = 1, *, slots: int = 1, children: int = 1, detects_lost: bool = True, group: str | None = None):
+def ledger_with(
+    count: int = 1, *, slots: int = 1, children: int = 1, detects_lost: bool = True, group: str | None = None
+):
     ledger = Ledger(lease=LEASE, detects_lost=detects_lost)
     for child in range(children):
         ledger.join(child, slots)
@@ -243,7 +257,9 @@ def test_a_group_goes_back_with_its_failed_head():
     back = ledger.due_settlements(0.0)
 
     assert tags(back) == [2, 3]
-    assert all(isinstance(one.execution.outcome, Requeue) and not one.execution.outcome.is_counted for one in back)
+    assert all(
+        isinstance(one.execution.outcome, Requeue) and not one.execution.outcome.is_counted for one in back
+    )
 
 
 def test_a_group_goes_on_after_its_head_is_dead():
