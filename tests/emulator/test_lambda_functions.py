@@ -306,7 +306,7 @@ def test_new_code_runs_from_the_next_invocation_on():
 def test_deleted_function_leaves_no_process():
     async def scenario(running):
         pid = reply(await running.invoke("app.echo"))["pid"]
-        running.functions.retain([])
+        running.functions.retain(lambda configuration: False)
         await running.functions.stop()
         return pid
 

@@ -14,7 +14,7 @@ from cloudq_emulator.lambda_.environment import Environment, Result, Surrounding
 from cloudq_emulator.lambda_.runtime import Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Coroutine
+    from collections.abc import Callable, Coroutine
 
     from cloudq_emulator.lambda_.configuration import Configuration
 
@@ -61,14 +61,16 @@ class Functions:
         pool = self._pool(configuration, code)
         return await pool.invoke(payload, trace=trace, client_context=client_context)
 
-    def retain(self, versions: Collection[tuple[str, str]]) -> None:
+    def retain(self, exists: Callable[[Configuration], bool]) -> None:
         """End the processes of functions that no longer exist, and those idle for long.
 
         Args:
-            versions: ARN and version of every function there is.
+            exists: Whether there still is this version of this function.
         """
-        for key in self._pools.keys() - set(versions):
-            self._spawn(self._pools.pop(key).end())
+        for key, pool in list(self._pools.items()):
+            if not exists(pool.configuration):
+                del self._pools[key]
+                self._spawn(pool.end())
         for pool in self._pools.values():
             for environment in pool.take_idle(self._surroundings.clock.monotonic() - IDLE_SECONDS):
                 self._spawn(environment.end())

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from moto.awslambda.models import EventSourceMapping, LambdaBackend, LambdaFunction
 
     from cloudq_emulator.clock import MovableClock
+    from cloudq_emulator.lambda_.configuration import Configuration
     from cloudq_emulator.lambda_.invoking import MotoLogs
     from cloudq_emulator.lambda_.poller import Queues
 
@@ -110,7 +111,7 @@ class MappingRunner:
                 sources[id_], queues=self._service, clock=self._clock, invoke=self._invoke
             )
         if self._functions is not None:
-            self._functions.retain(set(_versions()))
+            self._functions.retain(_exists)
 
     def _spawn(self, ending: Coroutine[object, object, None]) -> None:
         task = asyncio.create_task(ending)
@@ -134,21 +135,16 @@ def _backends() -> Iterator[LambdaBackend]:
         yield from list(regions.values())
 
 
-def _versions() -> Iterator[tuple[str, str]]:
-    from cloudq_emulator.lambda_.invoking import describe
-
-    for backend in _backends():
-        for function in list(backend.list_functions("ALL")):
-            configuration = describe(function)
-            yield configuration.arn, configuration.version
-
-
 def _sources() -> Iterator[Source]:
     for backend in _backends():
         for mapping in list(backend.list_event_source_mappings("", "")):
             is_sqs = mapping.event_source_arn.split(":")[2] == "sqs"
             if is_sqs and _is_true(mapping.enabled) and _find(mapping.function_arn) is not None:
                 yield _describe(mapping)
+
+
+def _exists(configuration: Configuration) -> bool:
+    return _find(f"{configuration.arn}:{configuration.version}") is not None
 
 
 def _find(function_arn: str) -> LambdaFunction | None:
