@@ -3,8 +3,8 @@
     emulator up, template deployed → work published → consumers started → watched → read back → shown
 
 The exit code is 0 only if every number is what it should be. `DEMO_BREAK=worker` starts no worker,
-`DEMO_BREAK=lambda` leaves the event source mapping switched off; `DEMO_SVG=FILE` keeps a picture of the
-terminal.
+`DEMO_BREAK=lambda` leaves the event source mapping switched off; `DEMO_OUTPUT=FOLDER` is another folder than
+`demo-output`; `DEMO_SVG=FILE` keeps a picture of the terminal.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from examples.demo.smtp_sink import SmtpSink
 from examples.demo.watching import watch
 
 ROOT = Path(__file__).resolve().parents[2]
+MADE = ("inbox", "logs", "reports", "sheets", "thumbnails")
 NOT_OURS = ("AWS_", "CLOUDQ_", "SHOP_")
 """Variables that would lead the demo to somebody's real queues."""
 
@@ -42,7 +43,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGHUP, _stop)
     _forget_others()
-    shutil.rmtree(output, ignore_errors=True)
+    _empty(output)
     try:
         findings = _run(screen, output, os.environ.get("DEMO_BREAK", ""), clock)
     except (ChildDiedError, TimeoutError) as error:
@@ -60,6 +61,7 @@ def main() -> int:
 def _run(screen: Screen, output: Path, broken: str, clock: Clock) -> Findings:
     shop = {
         "CLOUDQ_BROKER_URL": "sqs://",
+        "CLOUDQ_CREATE_QUEUES": "false",  # they are the template's
         "CLOUDQ_RESULT_BACKEND": f"sqlite:///{output / 'results.db'}",
         "SHOP_FOLDER": str(output),
     }
@@ -90,6 +92,14 @@ def _run(screen: Screen, output: Path, broken: str, clock: Clock) -> Findings:
         (output / "logs" / "lambda.log").write_text(cloud.function_log(), encoding="utf-8")
         write_page(output, findings, inbox)
     return findings
+
+
+def _empty(output: Path) -> None:
+    """Remove what an earlier run made, and nothing else: the folder may be anybody's."""
+    for name in MADE:
+        shutil.rmtree(output / name, ignore_errors=True)
+    for file in (output / "index.html", *output.glob("results.db*")):
+        file.unlink(missing_ok=True)
 
 
 def _forget_others() -> None:

@@ -125,7 +125,9 @@ def _dead_letters(findings: Findings) -> Iterator[str]:
 
 def _dead_letter(letter: DeadLetter) -> str:
     reason = letter.reason
-    facts = [f"queue {letter.queue}", f"{reason.get('failures', '?')} failed attempts"]
+    facts = [f"queue {letter.queue}", str(reason.get("code"))]
+    if failures := reason.get("failures"):
+        facts.append(f"{failures} attempts")
     if died_at := reason.get("died_at"):
         facts.append(_instant(died_at))
     trace = reason.get("traceback")

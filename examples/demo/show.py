@@ -95,12 +95,16 @@ class Screen:
         console = Console(
             record=True, width=_PICTURE_WIDTH, file=io.StringIO(), force_terminal=True, highlight=False
         )
-        console.print(Text("$ ", "dim") + Text("make demo", "bold"), "")
-        console.print(_progress(self._frames[len(self._frames) // 2], self._totals))
+        console.print(Text("$ ", "dim") + Text("make demo", "bold"), "", sep="\n")
+        console.print(_progress(self._halfway(), self._totals))
         _close(console, findings, output, self.seconds)
         drawn = console.export_svg(title="make demo")
         # Without the web font, so that the picture loads nothing from elsewhere.
         path.write_text(re.sub(r"@font-face \{.*?\}\s*", "", drawn, flags=re.DOTALL), encoding="utf-8")
+
+    def _halfway(self) -> Snapshot:
+        half = sum(self._totals.values()) / 2
+        return min(self._frames, key=lambda frame: abs(sum(map(frame.finished, self._totals)) - half))
 
 
 def _progress(snapshot: Snapshot, totals: Mapping[str, int]) -> RenderableType:
