@@ -114,8 +114,8 @@ class Database:
         """The connection, for writing: all that is done or, after an exception, nothing."""
         with self._translated(), self._lock:
             connection = self._connection or self._open()
-            connection.execute("BEGIN IMMEDIATE")
-            with connection:
+            with connection:  # from before it begins, so that no interrupt leaves it open
+                connection.execute("BEGIN IMMEDIATE")
                 yield connection
 
     def announce(self) -> None:
@@ -290,8 +290,8 @@ def _version(connection: sqlite3.Connection, part: str) -> int | None:
 
 
 def _make(connection: sqlite3.Connection, schema: Schema) -> None:
-    connection.execute("BEGIN IMMEDIATE")
     with connection:
+        connection.execute("BEGIN IMMEDIATE")
         connection.execute(
             "CREATE TABLE IF NOT EXISTS cloudq_schema (part TEXT PRIMARY KEY, version INTEGER NOT NULL)"
         )
