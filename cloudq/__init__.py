@@ -17,6 +17,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cloudq import lambda_handler
     from cloudq.app import App
     from cloudq.errors import (
         ArgumentError,
@@ -59,6 +60,7 @@ __all__ = [
     "TaskError",
     "TaskFailedError",
     "exponential",
+    "lambda_handler",
     "task",
 ]
 
@@ -76,6 +78,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'cloudq' has no attribute {name!r}")
     if name == "task":
         return importlib.import_module("cloudq.app").default_app().task
+    if name == "lambda_handler":
+        return importlib.import_module("cloudq.lambda_handler")
     value = getattr(importlib.import_module(f"cloudq.{_HOME.get(name, 'errors')}"), name)
     globals()[name] = value
     return value
