@@ -90,11 +90,11 @@ def failing(ids, *, code="InternalError", is_ours=False):
     def answer(params):
         named = [entry["Id"] for entry in params["Entries"]]
         return {
-            "Successful": [{"Id": id} for id in named if id not in ids],
+            "Successful": [{"Id": name} for name in named if name not in ids],
             "Failed": [
-                {"Id": id, "Code": code, "Message": f"{id} failed.", "SenderFault": is_ours}
-                for id in named
-                if id in ids
+                {"Id": name, "Code": code, "Message": f"{name} failed.", "SenderFault": is_ours}
+                for name in named
+                if name in ids
             ],
         }
 

@@ -9,7 +9,9 @@ NOW = 1_800_000_000.0
 HOUR = 3600.0
 
 
-@pytest.mark.parametrize(("delay", "seconds"), [(-1, 0), (0, 0), (0.01, 1), (1, 1), (899.5, 900), (9999, 900)])
+@pytest.mark.parametrize(
+    ("delay", "seconds"), [(-1, 0), (0, 0), (0.01, 1), (1, 1), (899.5, 900), (9999, 900)]
+)
 def test_a_delay_is_never_early_while_sqs_can_hold_it(delay, seconds):
     assert delay_seconds(delay) == seconds
 

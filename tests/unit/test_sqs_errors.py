@@ -86,7 +86,8 @@ def refused(code, *, operation="SendMessageBatch", status=400, text="AWS's words
 
 
 @pytest.mark.parametrize(
-    "code", ["AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist", "com.amazonaws.sqs#QueueDoesNotExist"]
+    "code",
+    ["AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist", "com.amazonaws.sqs#QueueDoesNotExist"],
 )
 def test_a_missing_queue_is_named_in_full_with_what_to_do(code):
     error = refused(code)

@@ -88,7 +88,9 @@ def test_an_attribute_of_somebody_else_is_no_reason(text):
 
 
 def test_fields_that_do_not_fit_are_passed_over():
-    text = json.dumps({"code": 7, "text": "ok", "failures": "many", "died_at": 5, "new": 1, "receive_count": True})
+    text = json.dumps(
+        {"code": 7, "text": "ok", "failures": "many", "died_at": 5, "new": 1, "receive_count": True}
+    )
 
     assert reasons.read(text) == Reason(code="", text="ok", died_at=5)
 

@@ -185,10 +185,12 @@ def test_the_first_answer_of_several_polls_ends_the_wait(waters, broker, pool):
 
 def test_the_next_receive_joins_polls_that_are_on_their_way(aws, waters, broker, pool):
     first = pool.submit(receive, broker, "a", "b")
+    waters.wait_for_poll("b")
     waters.answer("a", message("1"))
     first.result(PATIENCE)
 
     second = pool.submit(receive, broker, "a", "b")
+    waters.wait_for_poll("a")
     waters.answer("b", message("2"))
 
     assert [one.body for one in second.result(PATIENCE)] == [b"2"]

@@ -116,7 +116,11 @@ def test_a_long_delay_sends_a_copy_and_then_deletes_the_original():
 
 @pytest.mark.parametrize(
     "release",
-    [Release(delivery(), 300.0), Release(delivery(queue="q.fifo"), 300.0, b"new"), Release(delivery(), 5000, b"n")],
+    [
+        Release(delivery(), 300.0),
+        Release(delivery(queue="q.fifo"), 300.0, b"new"),
+        Release(delivery(), 5000, b"n"),
+    ],
     ids=["no body", "FIFO", "longer than a copy can wait"],
 )
 def test_other_long_delays_hide_the_message(release):
@@ -129,7 +133,11 @@ def test_other_long_delays_hide_the_message(release):
 
 @pytest.mark.parametrize(
     "refusal",
-    [failing({"0"}, is_ours=True), lambda _: AnswerLostError("timed out"), lambda _: BrokerUnavailableError("down")],
+    [
+        failing({"0"}, is_ours=True),
+        lambda _: AnswerLostError("timed out"),
+        lambda _: BrokerUnavailableError("down"),
+    ],
     ids=["refused", "answer lost", "unavailable"],
 )
 def test_an_original_whose_copy_was_not_surely_taken_is_hidden_and_never_deleted(refusal):

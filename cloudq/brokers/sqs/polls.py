@@ -21,8 +21,8 @@ __all__ = ["Brought", "Polls"]
 
 HOLD = 20.0
 """Seconds for which a message is held for the next receive before it is given back; half a lease if that is
-less. As long as a poll can last: given back earlier, it would go to the poll of another consumer that is just as
-busy, and from there to the next, and each counts as a receive."""
+less. As long as a poll can last: given back earlier, it would go to the poll of another consumer that is just
+as busy, and from there to the next, and each counts as a receive."""
 
 logger = logging.getLogger(__name__)
 
