@@ -31,5 +31,5 @@ def main() -> None:
     cloudq task call shop.tasks.add 1 2 -A shop.tasks --wait
     cloudq queue stats -A shop.tasks
 
-    Exit codes: 0 done, 1 the thing failed, 2 the command line or a setting is wrong.
+    Exit codes: 0 done; 1 the thing failed; 2 the command line, a setting or the app is wrong.
     """

@@ -1,6 +1,6 @@
 """What a person, or a program that asked for JSON, sees when a command fails; and its exit code.
 
-0 done · 1 the thing failed · 2 misuse: the command line, a setting or an argument is wrong
+0 done · 1 the thing failed · 2 misuse: the command line, a setting, an argument or the app's module is wrong
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ class AppImportError(click.ClickException):
         message: Which, and why in one line.
         traceback: The user's, without cloudq's frames; empty where their code wasn't reached.
     """
+
+    exit_code = MISUSE
 
     def __init__(self, message: str, traceback: str) -> None:
         super().__init__(message)

@@ -31,7 +31,7 @@ __all__ = ["AppSource", "app_options", "json_option"]
 
 @dataclass(frozen=True, slots=True)
 class AppSource:
-    """Which app a command is about.
+    """Which app a command is about; what it opens is closed when the command ends.
 
     Args:
         spec: `module` or `module:attribute`; None where none was named.
@@ -97,6 +97,8 @@ class AppSource:
                 sys.path.insert(0, str(Path.cwd()))
             app.conf.use_file(module_settings(self.config))
         app.conf.update("command line", self.overrides)
+        if (context := click.get_current_context(silent=True)) is not None:
+            context.call_on_close(app.close)
         return app
 
 

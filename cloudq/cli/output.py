@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 
-__all__ = ["instant", "print_json", "print_table", "seconds"]
+__all__ = ["instant", "masked", "print_json", "print_table", "seconds"]
 
 _GAP = "  "
+_SECRETS = (
+    (re.compile(r"(://[^/?#:@]*):[^/?#]*@"), r"\1:***@"),
+    (re.compile(r"://[^/?#:@]+@"), "://***@"),
+    (re.compile(r"(?i)([?&][^=&]*(?:password|secret|token|key)[^=&]*=)[^&]*"), r"\1***"),
+)
+"""What is a secret in a URL, and what is shown in its place."""
 
 
 def print_json(document: object) -> None:
@@ -49,6 +56,13 @@ def seconds(value: float | None) -> str | None:
 def instant(at: float) -> str:
     """Seconds since the epoch as RFC 3339, UTC."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def masked(url: str) -> str:
+    """A URL without its password and whatever looks like a secret in its query."""
+    for pattern, hidden in _SECRETS:
+        url = pattern.sub(hidden, url)
+    return url
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], is_number: Sequence[bool]) -> str:
