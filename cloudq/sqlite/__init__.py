@@ -1,11 +1,19 @@
-"""One SQLite file, shared by processes: where it lies, and how it is opened, locked, watched and forked.
+"""One SQLite file, shared by processes; what the SQLite broker and backend have in common.
 
-What the SQLite broker and backend have in common; each keeps tables of its own in it.
+| module | what is in it |
+|---|---|
+| `location` | where the file of a URL lies |
+| `database` | how it is opened, locked and watched |
+| `schema` | the tables that each user keeps in it |
+| `failures` | what SQLite's errors mean |
+| `forks` | how a process that has it open forks |
 """
 
 from __future__ import annotations
 
-from cloudq.sqlite.database import Database, Failures, Schema
+from cloudq.sqlite.database import Database
+from cloudq.sqlite.failures import Failures
 from cloudq.sqlite.location import Location, locate
+from cloudq.sqlite.schema import Schema
 
 __all__ = ["Database", "Failures", "Location", "Schema", "locate"]

@@ -8,7 +8,6 @@ import pytest
 from cloudq.clock import FakeClock, SystemClock
 from cloudq.errors import BrokerError, BrokerUnavailableError, ConfigurationError
 from cloudq.sqlite import Database, Failures, Schema, locate
-from cloudq.sqlite import database as module
 from cloudq.testing.steps import PATIENCE, in_thread
 
 SCHEMA = Schema("things", 1, "CREATE TABLE thing (name TEXT);\n\nCREATE INDEX thing_name ON thing (name)")
@@ -129,7 +128,7 @@ def test_a_directory_that_can_not_be_made_is_reported(open_database, path):
 
 
 def test_a_lock_held_by_others_for_long_is_a_passing_failure(open_database, path, monkeypatch):
-    monkeypatch.setattr(module, "BUSY", 0.05)
+    monkeypatch.setattr("cloudq.sqlite.database.BUSY", 0.05)
     add(open_database(), "a")
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -161,7 +160,7 @@ def test_a_closed_database_is_not_opened_again(open_database):
 
 
 def test_an_old_sqlite_is_refused(open_database, monkeypatch):
-    monkeypatch.setattr(module, "OLDEST_SQLITE", (99, 0, 0))
+    monkeypatch.setattr("cloudq.sqlite.schema.OLDEST_SQLITE", (99, 0, 0))
 
     with pytest.raises(ConfigurationError, match=r"SQLite .* is too old"):
         open_database().state()
