@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,14 +25,9 @@ _as_json = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.
 @click.group()
 def infra() -> None:
     """Infrastructure on AWS, written from an app's queues and tasks."""
-    try:
-        import samtranslator
-        import yaml  # noqa: F401
-    except ImportError as error:
-        raise click.ClickException(
-            f"{error.name} is missing; this command needs: pip install 'cloudq[infra]'"
-        ) from error
-    del samtranslator
+    for module in ("samtranslator", "yaml"):
+        if find_spec(module) is None:
+            raise click.ClickException(f"{module} is missing; this needs: pip install 'cloudq[infra]'")
 
 
 @infra.command("template")

@@ -335,6 +335,20 @@ def test_disabled_mapping_stops_and_goes_on_when_enabled(cloud):
     wait_until(lambda: cloud.bodies() == ["waiting"])
 
 
+def test_fifo_queue_gives_each_group_in_order_one_batch_at_a_time(cloud):
+    url, arn = cloud.queue("orders.fifo", FifoQueue="true", ContentBasedDeduplication="true")
+    for number in range(12):
+        cloud.sqs.send_message(QueueUrl=url, MessageBody=str(number), MessageGroupId=str(number % 2))
+    cloud.function("app.note")
+
+    cloud.lambda_.create_event_source_mapping(EventSourceArn=arn, FunctionName="orders", BatchSize=2)
+
+    wait_until(lambda: len(cloud.bodies()) == 12)
+    for group in (0, 1):
+        numbers = [int(body) for body in cloud.bodies() if int(body) % 2 == group]
+        assert numbers == sorted(numbers)
+
+
 def test_maximum_concurrency_bounds_how_many_batches_run_at_once(cloud):
     url, _ = cloud.mapped("app.one_at_a_time", BatchSize=1, ScalingConfig={"MaximumConcurrency": 2})
 
