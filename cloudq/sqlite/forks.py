@@ -1,8 +1,8 @@
 """How a process that has SQLite files open may fork.
 
 A child that inherits a connection inherits SQLite's belief in locks that are its parent's, and the
-connections that it makes itself believe it, too. So no connection is open while a process forks. Source: SQLite,
-How To Corrupt An SQLite Database File, section 2.6, read 2026-11.
+connections that it makes itself believe it, too. So no connection is open while a process forks. Source:
+SQLite, How To Corrupt An SQLite Database File, section 2.6, read 2026-11.
 """
 
 from __future__ import annotations
