@@ -108,9 +108,12 @@ class MovableClock:
 
     def wait(self, condition: threading.Condition, until: float | None) -> None:
         """Wait on a held condition until notified, or until `monotonic` reads `until`; may return early."""
-        left = None if until is None or self.frozen else max(0.0, until - self.monotonic()) / self.scale
+        # Race: watch first, or a move between the look at the clock and the wait would wake nobody.
         unwatch = self.watch(lambda: _notify(condition))
         try:
+            left = None if until is None or self.frozen else max(0.0, until - self.monotonic()) / self.scale
+            if until is not None and self.monotonic() >= until:
+                return
             condition.wait(left)
         finally:
             unwatch()

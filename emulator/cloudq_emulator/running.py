@@ -117,7 +117,10 @@ async def _prepare(server: Server, options: Options) -> None:
 def _announce(server: Server, options: Options) -> None:
     settings = environment.settings(server.endpoint)
     if options.as_json:
-        click.echo(json.dumps({"endpoint": server.endpoint, "port": server.port, "environment": settings}))
+        click.echo(
+            json.dumps({"endpoint": server.endpoint, "port": server.port, "environment": settings}),
+            err=bool(options.command),
+        )
         return
     # With a command its own output is what is wanted on stdout.
     click.echo(

@@ -84,6 +84,7 @@ class Server:
         install(self.sqs)
         gc.collect()
         gc.freeze()
+        self._gc_threshold = gc.get_threshold()
         gc.set_threshold(*_GC_THRESHOLD)
         await self._listener.start_serving()
 
@@ -95,6 +96,8 @@ class Server:
         for connection in list(self._connections):
             connection.close()
         self._moto.close()
+        gc.unfreeze()
+        gc.set_threshold(*self._gc_threshold)
 
     async def reset(self) -> None:
         """Empty everything, and go back to real time."""

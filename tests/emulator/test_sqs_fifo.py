@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
@@ -60,6 +61,20 @@ def test_a_group_with_a_message_out_waits_while_others_go_on(sqs, url):
 
     sqs.delete_message(QueueUrl=url, ReceiptHandle=first["ReceiptHandle"])
     assert bodies(receive(sqs, url)) == ["a2"]
+
+
+def test_a_long_poll_wakes_when_a_delete_lets_its_group_go_on(emulator, sqs, url):
+    for body in "12":
+        send(sqs, url, body)
+    (first,) = receive(sqs, url, MaxNumberOfMessages=1)
+    with ThreadPoolExecutor(1) as threads:
+        poll = threads.submit(receive, sqs, url, WaitTimeSeconds=20)
+        while emulator.control("GET", "/_cloudq/health")[1]["waiting"] == 0:
+            assert not poll.done()
+
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=first["ReceiptHandle"])
+
+        assert bodies(poll.result(timeout=10)) == ["2"]
 
 
 def test_a_message_given_back_comes_before_its_followers(sqs, url):

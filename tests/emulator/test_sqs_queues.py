@@ -110,6 +110,30 @@ def test_attributes_can_be_changed_and_taken_back(sqs):
     assert attributes(sqs, url, "RedrivePolicy") is None
 
 
+def test_a_key_of_ones_own_replaces_the_queues_encryption(sqs):
+    url = sqs.create_queue(QueueName="sealed", Attributes={"KmsMasterKeyId": "alias/mine"})["QueueUrl"]
+
+    got = attributes(sqs, url)
+
+    assert (got["KmsMasterKeyId"], got["SqsManagedSseEnabled"]) == ("alias/mine", "false")
+    assert got["KmsDataKeyReusePeriodSeconds"] == "300"
+
+
+def test_a_receive_waits_as_long_as_its_queue_says(emulator, sqs):
+    url = sqs.create_queue(QueueName="patient", Attributes={"ReceiveMessageWaitTimeSeconds": "20"})[
+        "QueueUrl"
+    ]
+    with ThreadPoolExecutor(1) as threads:
+        poll = threads.submit(sqs.receive_message, QueueUrl=url)
+        while emulator.control("GET", "/_cloudq/health")[1]["waiting"] == 0:
+            assert not poll.done()
+        assert "Messages" not in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=0)
+
+        sqs.send_message(QueueUrl=url, MessageBody="x")
+
+        assert len(poll.result(timeout=10)["Messages"]) == 1
+
+
 def test_a_dead_letter_queue_may_refuse_its_sources(sqs):
     allow = {"redrivePermission": "byQueue", "sourceQueueArns": [ARN + "friend"]}
     sqs.create_queue(QueueName="dead", Attributes={"RedriveAllowPolicy": json.dumps(allow)})
@@ -177,6 +201,34 @@ def test_queues_are_listed_by_prefix_and_page_by_page(sqs):
     assert names == [["b1", "b2"], ["b3"]]
     assert "QueueUrls" not in sqs.list_queues(QueueNamePrefix="c")
     assert refused(sqs.list_queues, MaxResults=1001)[0] == "InvalidParameterValue"
+
+
+def test_permissions_become_statements_of_the_policy(sqs):
+    url = sqs.create_queue(QueueName="shared")["QueueUrl"]
+    grant = {"QueueUrl": url, "AWSAccountIds": ["111122223333"], "Actions": ["SendMessage", "ReceiveMessage"]}
+    sqs.add_permission(Label="both", **grant)
+
+    policy = json.loads(attributes(sqs, url, "Policy")["Policy"])
+
+    assert policy["Version"] == "2008-10-17"
+    assert policy["Statement"] == [
+        {
+            "Sid": "both",
+            "Effect": "Allow",
+            "Principal": {"AWS": "arn:aws:iam::111122223333:root"},
+            "Action": ["SQS:SendMessage", "SQS:ReceiveMessage"],
+            "Resource": ARN + "shared",
+        }
+    ]
+    assert refused(sqs.add_permission, Label="both", **grant)[0] == "InvalidParameterValue"
+    assert (
+        refused(sqs.add_permission, Label="no", **{**grant, "Actions": ["CreateQueue"]})[0]
+        == "InvalidParameterValue"
+    )
+    assert refused(sqs.add_permission, Label="no", **{**grant, "Actions": ["*"] * 8})[0] == "OverLimit"
+    sqs.remove_permission(QueueUrl=url, Label="both")
+    assert attributes(sqs, url, "Policy") is None
+    assert refused(sqs.remove_permission, QueueUrl=url, Label="both")[0] == "InvalidParameterValue"
 
 
 def test_tags_are_kept(sqs):

@@ -52,6 +52,8 @@ RECEIVES_MOST: Final = 1_000
 """The most `maxReceiveCount` may be. Source: API, SetQueueAttributes."""
 LIST: Final = 1_000
 """Queues in one page of a list. Source: API, ListQueues."""
+PERMISSION_ACTIONS: Final = 7
+"""Actions of one AddPermission. Source: Dev, Policy quotas."""
 TAGS: Final = 50
 """Tags of a queue. Source: Dev, Queue quotas."""
 KMS_REUSE_LEAST: Final = 60

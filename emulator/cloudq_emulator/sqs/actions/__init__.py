@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from cloudq_emulator.sqs.actions.add_permission import add_permission
 from cloudq_emulator.sqs.actions.change_message_visibility import change_message_visibility
 from cloudq_emulator.sqs.actions.change_message_visibility_batch import change_message_visibility_batch
 from cloudq_emulator.sqs.actions.create_queue import create_queue
@@ -17,6 +18,7 @@ from cloudq_emulator.sqs.actions.list_queue_tags import list_queue_tags
 from cloudq_emulator.sqs.actions.list_queues import list_queues
 from cloudq_emulator.sqs.actions.purge_queue import purge_queue
 from cloudq_emulator.sqs.actions.receive_message import Reception, receive_message
+from cloudq_emulator.sqs.actions.remove_permission import remove_permission
 from cloudq_emulator.sqs.actions.send_message import send_message
 from cloudq_emulator.sqs.actions.send_message_batch import send_message_batch
 from cloudq_emulator.sqs.actions.set_queue_attributes import set_queue_attributes
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     Action = Callable[[Call], "dict[str, Any] | Reception"]
 
 ACTIONS: Final[Mapping[str, Action]] = {
+    "AddPermission": add_permission,
     "ChangeMessageVisibility": change_message_visibility,
     "ChangeMessageVisibilityBatch": change_message_visibility_batch,
     "CreateQueue": create_queue,
@@ -44,6 +47,7 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "ListQueues": list_queues,
     "PurgeQueue": purge_queue,
     "ReceiveMessage": receive_message,
+    "RemovePermission": remove_permission,
     "SendMessage": send_message,
     "SendMessageBatch": send_message_batch,
     "SetQueueAttributes": set_queue_attributes,

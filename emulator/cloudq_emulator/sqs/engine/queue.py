@@ -258,6 +258,9 @@ class Queue:
             self._line.leave(message)
         message.state = GONE
         self._forget(message)
+        # On a FIFO queue a message that is done lets its group go on.
+        if self.watcher is not None and self._line.has_next():
+            self.watcher.became_ready(self)
 
     def _forget(self, message: Message) -> None:
         del self._messages[message.number]

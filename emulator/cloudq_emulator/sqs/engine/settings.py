@@ -50,6 +50,9 @@ class Settings:
             if row is None:
                 raise INVALID_ATTRIBUTE_NAME.error(name=name)
             changes[row.field] = row.read(name, _text(value))
+        # A key of one's own takes the place of SQS's; only one can be in force.
+        if changes.get("kms_key") and "is_encrypted" not in changes:
+            changes["is_encrypted"] = False
         return dataclasses.replace(self, **changes)
 
     def written(self, name: str) -> str | None:
