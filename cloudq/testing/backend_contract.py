@@ -13,6 +13,13 @@ from cloudq.testing.steps import PATIENCE, PassTime, in_thread, until
 
 TTL = 10.0
 WAIT = 10.0
+VALUES = [
+    pytest.param(b"", id="empty"),
+    pytest.param(b"x", id="short"),
+    pytest.param(b"\x00\xff", id="no text"),
+    pytest.param("Grüße 🚀".encode(), id="unicode"),
+    pytest.param(b"x" * 300_000, id="long"),
+]
 
 
 class BackendContract:
@@ -36,7 +43,7 @@ class BackendContract:
         assert backend.get_many([]) == {}
         assert backend.members(key) == {}
 
-    @pytest.mark.parametrize("value", [b"", b"x", b"\x00\xff", "Grüße 🚀".encode(), b"x" * 300_000])
+    @pytest.mark.parametrize("value", VALUES)
     def test_a_value_is_read_as_it_was_put(self, backend: Backend, key: str, value: bytes) -> None:
         backend.put(key, value)
 
