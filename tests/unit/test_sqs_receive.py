@@ -228,6 +228,33 @@ def test_what_was_held_and_is_lost_is_not_handed_out(waters, pool):
     broker.close()
 
 
+def test_what_was_held_and_can_not_be_renewed_costs_nothing_else(waters, pool, caplog):
+    down = BrokerUnavailableError("down")
+    aws = ScriptedSqs(ReceiveMessage=waters, ChangeMessageVisibilityBatch=lambda _: down)
+    broker = aws.broker(SystemClock())
+    first = pool.submit(receive, broker, "a", "b")
+    waters.wait_for_poll("b")
+    waters.answer("a", message("1"))
+    first.result(PATIENCE)
+    waters.answer("b", message("2"))
+    until(lambda: not waters.polls)
+    waters.put("b", message("3"))
+
+    assert [one.body for one in receive(broker, "b", wait=0)] == [b"3"]
+
+    assert "renewal_failed" in {record.action for record in caplog.records}
+    broker.close()
+
+
+def test_an_answer_that_makes_no_sense_is_raised_where_it_is_waited_for(waters, broker, pool):
+    waiting = pool.submit(receive, broker, "a")
+
+    waters.answer("a", {"no": "message"})
+
+    with pytest.raises(KeyError):
+        waiting.result(PATIENCE)
+
+
 def test_what_nobody_asks_for_is_given_back_after_a_while(waters, pool):
     aws, clock = ScriptedSqs(ReceiveMessage=waters), HastyClock()
     broker = aws.broker(clock)

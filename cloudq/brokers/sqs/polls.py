@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 
 from cloudq.clock import Clock
 from cloudq.delivery import Delivery
-from cloudq.errors import CloudqError
 
 __all__ = ["Brought", "Polls"]
 
@@ -72,7 +71,7 @@ class Polls:
         self._changed = threading.Condition()
         self._outstanding: dict[str, _Poll] = {}
         self._holding: list[_Poll] = []
-        self._errors: dict[str, CloudqError] = {}
+        self._errors: dict[str, Exception] = {}
         self._running = 0
         self._when_idle: Callable[[], None] | None = None
         self._is_closed = False
@@ -89,14 +88,15 @@ class Polls:
     def start(self, queue: str, *, limit: int, lease: float, wait: int) -> None:
         """Begin a poll, unless there is one already or what an earlier one said hasn't been heard."""
         poll = _Poll(queue, lease, limit, wait)
+        # Not a daemon: the interpreter waits for the answer, so that what it brings isn't stranded.
+        thread = threading.Thread(target=self._run, args=(poll,), name=f"cloudq-poll-{queue}", daemon=False)
         with self._changed:
             # Race: one may have ended since the caller looked.
             if self._is_closed or queue in self._outstanding or self._has_news(queue):
                 return
+            thread.start()
             self._outstanding[queue] = poll
             self._running += 1
-        # Not a daemon: the interpreter waits for the answer, so that what it brings isn't stranded.
-        threading.Thread(target=self._run, args=(poll,), name=f"cloudq-poll-{queue}", daemon=False).start()
 
     def take(self, queues: Sequence[str], limit: int) -> list[Brought]:
         """What polls of these queues have brought, the first queue's first."""
@@ -112,7 +112,7 @@ class Polls:
                 self._changed.notify_all()
             return taken
 
-    def error(self, queues: Sequence[str]) -> CloudqError | None:
+    def error(self, queues: Sequence[str]) -> Exception | None:
         """What a poll of one of these queues failed with since this was last asked."""
         with self._changed:
             errors = [self._errors.pop(queue, None) for queue in queues]
@@ -142,22 +142,23 @@ class Polls:
 
     def _run(self, poll: _Poll) -> None:
         deliveries: list[Delivery] = []
-        error: CloudqError | None = None
+        error: Exception | None = None
         try:
             deliveries = self._request(poll.queue, poll.limit, poll.lease, poll.wait)
-        except CloudqError as raised:
+        except Exception as raised:  # noqa: BLE001 - raised again in the receive that waits
             error = raised
-        finally:
-            left = self._hold(poll, deliveries, error)
+        left = self._hold(poll, deliveries, error)
+        try:
             if left:
                 logger.debug(
                     "nobody asked for what a poll brought: it is given back",
                     extra={"action": "poll_given_back", "queue": poll.queue, "count": len(left)},
                 )
                 self._give_back([brought.delivery for brought in left])
+        finally:
             self._end()
 
-    def _hold(self, poll: _Poll, deliveries: Sequence[Delivery], error: CloudqError | None) -> list[Brought]:
+    def _hold(self, poll: _Poll, deliveries: Sequence[Delivery], error: Exception | None) -> list[Brought]:
         with self._changed:
             arrived_at = self._clock.monotonic()
             poll.held = [Brought(delivery, poll.lease, arrived_at) for delivery in deliveries]

@@ -13,7 +13,7 @@ from cloudq.brokers.sqs.requests import MAX_MESSAGES, ReceiveRequests
 from cloudq.brokers.sqs.settle import Settler
 from cloudq.clock import Clock
 from cloudq.delivery import Delivery, Settled
-from cloudq.errors import CloudqError
+from cloudq.errors import BrokerError, CloudqError
 
 __all__ = ["Receiver"]
 
@@ -93,9 +93,8 @@ class Receiver:
             if may_wait and (is_last or self._is_quiet(queue)):
                 self._start(polls, visit, queue)
                 continue
-            before = len(visit.found)
             self._look(visit, queue)
-            if may_wait and len(visit.found) == before:
+            if may_wait and self._is_quiet(queue):
                 self._start(polls, visit, queue)
 
     def _look(self, visit: _Visit, queue: str) -> None:
@@ -150,7 +149,15 @@ class Receiver:
 
     def _renewed(self, aged: Sequence[Brought], lease: float) -> list[Brought]:
         # Whoever receives counts the lease from the call's beginning, and theirs began before that.
-        answers = self._settler.hide([(one.delivery, lease) for one in aged])
+        try:
+            answers = self._settler.hide([(one.delivery, lease) for one in aged])
+        except BrokerError as error:
+            logger.warning(
+                "messages that came while nobody asked return when their leases end: %s",
+                error,
+                extra={"action": "renewal_failed"},
+            )
+            return []
         return [one for one, answer in zip(aged, answers, strict=True) if isinstance(answer, Settled)]
 
     def _ask(self, queue: str, limit: int, lease: float, wait: int) -> list[Delivery]:
