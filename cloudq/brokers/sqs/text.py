@@ -9,7 +9,8 @@ import re
 
 __all__ = ["clean", "fault"]
 
-# The complement of XML's list, which is the shorter: the list itself takes 12 ms to compile, in every cold start.
+# The complement of XML's list, which is the shorter: the list itself takes milliseconds to compile, in each
+# cold start of a function.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 REPLACEMENT = "\ufffd"
 
