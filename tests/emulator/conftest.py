@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 import urllib.error
 import urllib.request
 from concurrent.futures import Future
@@ -52,6 +53,12 @@ class Emulator:
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, json.load(error)
+
+    def wait_for_polls(self, count):
+        """Return once `count` long polls wait."""
+        deadline = time.monotonic() + 10
+        while self.control("GET", "/_cloudq/health")[1]["waiting"] != count:
+            assert time.monotonic() < deadline, f"there are not {count} long polls"
 
     def clock(self, **order):
         """Move its clock."""

@@ -223,12 +223,10 @@ def test_pipelined_requests_are_answered_in_order(raw):
 def test_a_client_that_goes_away_ends_its_long_poll(emulator, raw):
     raw.sendall(json_request("CreateQueue", {"QueueName": "left"}))
     raw.sendall(json_request("ReceiveMessage", {"QueueUrl": "left", "WaitTimeSeconds": 20}))
-    while emulator.control("GET", "/_cloudq/health")[1]["waiting"] == 0:
-        pass
+    emulator.wait_for_polls(1)
     raw.close()
 
-    while emulator.control("GET", "/_cloudq/health")[1]["waiting"]:
-        pass
+    emulator.wait_for_polls(0)
 
 
 @pytest.mark.parametrize(

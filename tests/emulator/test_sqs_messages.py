@@ -306,7 +306,7 @@ def test_only_the_attributes_that_are_asked_for_come(sqs, url):
 def test_a_long_poll_wakes_when_a_message_arrives(emulator, sqs, url):
     with ThreadPoolExecutor(1) as threads:
         poll = threads.submit(receive, sqs, url, WaitTimeSeconds=20)
-        wait_for(lambda: waiting(emulator) == 1)
+        emulator.wait_for_polls(1)
         started = time.monotonic()
         sqs.send_message(QueueUrl=url, MessageBody="x")
 
@@ -322,7 +322,7 @@ def test_a_long_poll_wakes_when_a_delay_or_a_lease_ends_on_a_frozen_clock(emulat
         receive(sqs, url, VisibilityTimeout=10)
     with ThreadPoolExecutor(1) as threads:
         poll = threads.submit(receive, sqs, url, WaitTimeSeconds=20)
-        wait_for(lambda: waiting(emulator) == 1)
+        emulator.wait_for_polls(1)
 
         emulator.clock(advance=10)
 
@@ -340,7 +340,7 @@ def test_a_long_poll_ends_empty_when_the_clock_passes_its_wait(emulator, sqs, ur
     emulator.clock(freeze=True)
     with ThreadPoolExecutor(1) as threads:
         poll = threads.submit(receive, sqs, url, WaitTimeSeconds=20)
-        wait_for(lambda: waiting(emulator) == 1)
+        emulator.wait_for_polls(1)
 
         emulator.clock(advance=20)
 
@@ -359,7 +359,7 @@ def test_long_polls_are_served_in_the_order_in_which_they_came(emulator, sqs, ur
         for number in range(3):
             poll = threads.submit(receive, sqs, url, WaitTimeSeconds=20)
             poll.add_done_callback(lambda done, n=number: served.append((n, done.result()[0]["Body"])))
-            wait_for(lambda n=number: waiting(emulator) == n + 1)
+            emulator.wait_for_polls(number + 1)
         for body in "abc":
             sqs.send_message(QueueUrl=url, MessageBody=body)
             wait_for(lambda b=body: b in [got for _, got in served])
@@ -387,6 +387,7 @@ def test_messages_received_too_often_move_to_the_dead_letter_queue(emulator, sqs
     assert counts(sqs, url) == (0, 0, 0)
 
 
+@pytest.mark.slow
 def test_sixteen_receivers_get_each_of_twenty_thousand_messages_once(sqs, url):
     total, got, lock = 20_000, [], threading.Lock()
     with ThreadPoolExecutor(16) as threads:
@@ -408,10 +409,6 @@ def send_hundred(sqs, url, start):
     for first in range(start, start + 100, 10):
         entries = [{"Id": str(n), "MessageBody": str(n)} for n in range(first, first + 10)]
         assert len(sqs.send_message_batch(QueueUrl=url, Entries=entries)["Successful"]) == 10
-
-
-def waiting(emulator):
-    return emulator.control("GET", "/_cloudq/health")[1]["waiting"]
 
 
 def wait_for(condition, seconds=10.0):

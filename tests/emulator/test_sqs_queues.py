@@ -125,8 +125,7 @@ def test_a_receive_waits_as_long_as_its_queue_says(emulator, sqs):
     ]
     with ThreadPoolExecutor(1) as threads:
         poll = threads.submit(sqs.receive_message, QueueUrl=url)
-        while emulator.control("GET", "/_cloudq/health")[1]["waiting"] == 0:
-            assert not poll.done()
+        emulator.wait_for_polls(1)
         assert "Messages" not in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=0)
 
         sqs.send_message(QueueUrl=url, MessageBody="x")
@@ -162,8 +161,7 @@ def test_a_long_poll_ends_when_its_queue_is_deleted(emulator, sqs):
     url = sqs.create_queue(QueueName="brief")["QueueUrl"]
     with ThreadPoolExecutor(1) as threads:
         poll = threads.submit(sqs.receive_message, QueueUrl=url, WaitTimeSeconds=20)
-        while emulator.control("GET", "/_cloudq/health")[1]["waiting"] == 0:
-            assert not poll.done()
+        emulator.wait_for_polls(1)
 
         sqs.delete_queue(QueueUrl=url)
 
