@@ -39,7 +39,7 @@ def run(project, *words, **variables):
         **variables,
     }
     environment["AWS_SHARED_CREDENTIALS_FILE"] = "/nowhere"
-    command = [sys.executable, "-c", "from cloudq.cli import main; main(prog_name='cloudq')", *words]
+    command = [sys.executable, "-m", "cloudq", *words]
     return subprocess.run(
         command, cwd=project, env=environment, capture_output=True, text=True, timeout=50, check=False
     )
