@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import inspect
+import logging
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,7 +22,8 @@ from cloudq.codec import decode, encode
 from cloudq.delivery import Dead, Done, Execution, Ignored, Outcome, Reason, Requeue, RetryLater
 from cloudq.errors import (
     ArgumentError,
-    BackendUnavailableError,
+    BackendError,
+    ConfigurationError,
     DecodeError,
     EncodeError,
     Ignore,
@@ -36,6 +38,8 @@ from cloudq.retry import GiveUp, RetryPolicy
 from cloudq.tasks import BoundTask, Task
 
 __all__ = ["Context", "crashed", "execute", "timed_out"]
+
+logger = logging.getLogger(__name__)
 
 UNKNOWN_RECEIVES = 10
 """Receives for which an unknown task or version is waited for: with doubling delays a little over a quarter
@@ -77,7 +81,7 @@ def execute(app: App, body: bytes, context: Context) -> Execution:
     task = app.tasks.get(message.task)
     if task is None:
         reason = Reason("unknown_task", _unknown(message.task, list(app.tasks)))
-        return Execution(outcome=_wait_for_deploy(context, reason), id=message.id, task=message.task)
+        return _execution(_wait_for_deploy(context, reason), message, message.retries + 1)
     return _run_known(app, task, message, context)
 
 
@@ -86,20 +90,26 @@ def _run_known(app: App, task: Task[..., Any], message: Message, context: Contex
     try:
         record = app.results.load(message.id) if app.results else None
         failures = _failures(message, context, record, has_backend=app.results is not None)
-        policy = _policy(task, message)
-        outcome = _admit(app, message, record) or _poison(message, context, failures, policy)
+        policy = task.options.policy.override(message.retry)
+        is_exact = context.has_count or app.results is not None
+        outcome = _admit(app, message, record)
+        outcome = outcome or _poison(message, context, failures if is_exact else 0, policy)
         if outcome is None:
             started_at = app.clock.monotonic()
             outcome = _Attempt(app, task, message, context, failures, policy).run()
-    except BackendUnavailableError as error:
+    except BackendError as error:
         outcome = Requeue(_growing(context), why=str(error))
+    return _execution(outcome, message, failures + 1, app.clock.monotonic() - started_at)
+
+
+def _execution(outcome: Outcome, message: Message, attempt: int, seconds: float = 0.0) -> Execution:
     return Execution(
         outcome=outcome,
         id=message.id,
         task=message.task,
         generation=message.generation,
-        attempt=failures + 1,
-        seconds=app.clock.monotonic() - started_at,
+        attempt=attempt,
+        seconds=seconds,
     )
 
 
@@ -122,9 +132,7 @@ def crashed(body: bytes, context: Context, cause: str) -> Execution:
         outcome = Dead(
             Reason("poison", f"Its process died {unexplained} times; the last time: {cause}", error=cause)
         )
-    return Execution(
-        outcome=outcome, id=message.id, task=message.task, generation=message.generation, attempt=failures + 1
-    )
+    return _execution(outcome, message, failures + 1)
 
 
 def timed_out(body: bytes, context: Context, policy: RetryPolicy, limit: float) -> Execution:
@@ -137,25 +145,15 @@ def timed_out(body: bytes, context: Context, policy: RetryPolicy, limit: float) 
         limit: The time limit, in seconds.
     """
     message = decode(body)
-    if message.retry:
-        policy = dataclasses.replace(policy, **message.retry)
+    policy = policy.override(message.retry)
     failures = _failures(message, context, None, has_backend=False) + 1
     error = f"TimeLimitError: {message.task} ran longer than its time limit of {limit:g} s and was killed"
     match policy.after(failures, None):
         case GiveUp(why):
             outcome: Outcome = Dead(Reason("failed", f"{error} ({why}).", error=error, failures=failures))
         case again:
-            outcome = RetryLater(
-                again.delay, failures, error, body=encode(dataclasses.replace(message, retries=failures))
-            )
-    return Execution(
-        outcome=outcome,
-        id=message.id,
-        task=message.task,
-        generation=message.generation,
-        attempt=failures,
-        seconds=limit,
-    )
+            outcome = RetryLater(again.delay, failures, error, body=_counted(message, failures))
+    return _execution(outcome, message, failures, limit)
 
 
 def _read_or_none(body: bytes) -> Message | None:
@@ -181,9 +179,15 @@ def _unknown(name: str, known: list[str]) -> str:
     return f"No task is called {name!r} here; the nearest of {len(known)}: {listed}. Is its module imported?"
 
 
-def _policy(task: Task[..., Any], message: Message) -> RetryPolicy:
-    policy = task.options.policy
-    return dataclasses.replace(policy, **message.retry) if message.retry else policy
+def _counted(message: Message, failures: int) -> bytes | None:
+    """The message with its count of failures; None, to leave it as it is, where it can't be written."""
+    try:
+        return encode(dataclasses.replace(message, retries=failures))
+    except EncodeError as error:
+        logger.warning(
+            "not rewritten: %s", error, extra={"action": "not_rewritten", "message_id": message.id}
+        )
+        return None
 
 
 def _failures(message: Message, context: Context, record: Record | None, *, has_backend: bool) -> int:
@@ -210,12 +214,13 @@ def _admit(app: App, message: Message, record: Record | None) -> Outcome | None:
     if message.expires is not None and now >= message.expires:
         return Ignored(f"it expired {now - message.expires:.0f} s ago", is_revoked=True)
     if message.eta is not None and message.eta > now:
-        return Requeue(message.eta - now, why="it is not due yet", body=encode(message))
+        return Requeue(message.eta - now, why="it is not due yet", body=_counted(message, message.retries))
     return None
 
 
 def _poison(message: Message, context: Context, failures: int, policy: RetryPolicy) -> Outcome | None:
-    explained = failures if context.has_count else max(policy.retries, failures) - message.retries
+    """Why a message seems to kill whoever runs it: many receives, and `failures` that are known for sure."""
+    explained = failures if context.has_count else max(0, max(policy.retries, failures) - message.retries)
     unexplained = context.receive_count - 1 - explained
     if unexplained < context.max_receives:
         return None
@@ -242,6 +247,8 @@ class _Attempt:
             args, kwargs = self.task.parameters.read(self.message.args, self.message.kwargs)
         except ArgumentError as error:
             return Dead(Reason("bad_arguments", str(error), error=_described(error), failures=self.failures))
+        except ConfigurationError as error:  # the function's hints: a deploy mends it, or nothing does
+            return _wait_for_deploy(self.context, Reason("bad_arguments", str(error)))
         token = running.set(request := self._request())
         try:
             result = _call(self.task, request, args, kwargs, self._progress)
@@ -254,7 +261,9 @@ class _Attempt:
             return self._rejected(signal)
         except Retry as signal:
             return self._retried(signal)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's code may raise anything
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - the user's code may raise anything, SystemExit too
             return self._failed(error)
         finally:
             running.reset(token)
@@ -291,10 +300,16 @@ class _Attempt:
         failures, text, trace = self.failures + 1, _described(error), _traceback(error)
         if isinstance(decision, GiveUp):
             return Dead(Reason("failed", f"{text} ({decision.why}).", text, trace, failures=failures))
-        body = encode(dataclasses.replace(self.message, retries=failures))
-        return RetryLater(decision.delay, failures, text, trace, body)
+        return RetryLater(decision.delay, failures, text, trace, _counted(self.message, failures))
 
     def _progress(self, progress: Any) -> None:
+        try:
+            self._save_progress(progress)
+        except BackendError as error:  # nobody sees it, but the work goes on
+            extra = {"action": "progress_lost", "task": self.task.name, "message_id": self.message.id}
+            logger.warning("progress is lost: %s", error, extra=extra)
+
+    def _save_progress(self, progress: Any) -> None:
         if self.app.results:
             record = Record(
                 state="PROGRESS",
@@ -304,7 +319,7 @@ class _Attempt:
                 failures=self.failures,
                 progress=progress,
             )
-            self.app.results.save(self.message.id, record)
+            self.app.results.save({self.message.id: record})
 
 
 def _call(
@@ -324,7 +339,10 @@ def _call(
 
 
 def _described(error: BaseException) -> str:
-    text = str(error)
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - its __str__ is the user's code, too
+        text = "(its text can't be shown)"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

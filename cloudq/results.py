@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
-from cloudq.backends.base import Backend
+from cloudq.backends.base import Backend, Change
 from cloudq.clock import Clock
-from cloudq.errors import ConfigurationError, ResultError, ResultTimeoutError, TaskFailedError
+from cloudq.errors import BackendError, ConfigurationError, ResultError, ResultTimeoutError, TaskFailedError
 from cloudq.request import running
 
 __all__ = ["AsyncResult", "GroupResult", "Record", "ResultStore", "State"]
@@ -60,9 +60,14 @@ class Record:
         """Whether this record is the later word; a final one stands until its generation is over."""
         if other is None or self.generation > other.generation:
             return True
-        return (
-            self.generation == other.generation and other.state not in FINAL and self.attempt >= other.attempt
-        )
+        if self.generation < other.generation or other.state in FINAL:
+            return False
+        return (self.attempt, self.has_ended) >= (other.attempt, other.has_ended)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its attempt is over: progress that comes after may not wipe out the failure."""
+        return self.state == "RETRY" or self.state in FINAL
 
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(Record))
@@ -92,16 +97,20 @@ class ResultStore:
         records = {one: _read(found.get(_key(one))) for one in ids}
         return {one: record for one, record in records.items() if record is not None}
 
-    def save(self, id: str, record: Record) -> bool:
-        """Write a record unless a later word stands there; tells whether it was written."""
-        record = dataclasses.replace(record, at=self._clock.now())
-        data = json.dumps({"v": _VERSION, **{name: getattr(record, name) for name in _FIELDS}}).encode()
-        while True:
-            present = self._backend.get(_key(id))
-            if not record.may_replace(_read(present)):
-                return False
-            if self._backend.put_if(_key(id), data, expected=present, ttl=self._expires):
-                return True
+    def save(self, records: Mapping[str, Record]) -> None:
+        """Write messages' records, each unless a later word stands there."""
+        now = self._clock.now()
+        unsaved = {one: dataclasses.replace(record, at=now) for one, record in records.items()}
+        while unsaved:
+            present = self._backend.get_many([_key(one) for one in unsaved])
+            changes = {
+                one: Change(_key(one), _write(record), present.get(_key(one)), self._expires)
+                for one, record in unsaved.items()
+                if record.may_replace(_read(present.get(_key(one))))
+            }
+            made = self._backend.put_if(list(changes.values())) if changes else []
+            # Race: what somebody else has changed meanwhile is looked at again.
+            unsaved = {one: unsaved[one] for one, was_made in zip(changes, made, strict=True) if not was_made}
 
     def wait(self, ids: Sequence[str], timeout: float | None) -> Iterator[tuple[str, Record]]:
         """Each message's final record as it comes, until all are there or `timeout` seconds have passed."""
@@ -263,8 +272,15 @@ def _key(id: str) -> str:
     return f"result:{id}"
 
 
+def _write(record: Record) -> bytes:
+    return json.dumps({"v": _VERSION, **{name: getattr(record, name) for name in _FIELDS}}).encode()
+
+
 def _read(data: bytes | None) -> Record | None:
     if data is None:
         return None
-    fields = json.loads(data)
-    return Record(**{name: fields[name] for name in _FIELDS if name in fields})
+    try:
+        fields = json.loads(data)
+        return Record(**{name: fields[name] for name in _FIELDS if name in fields})
+    except (ValueError, TypeError) as error:
+        raise BackendError(f"A record in the result backend can't be read: {error}.") from error

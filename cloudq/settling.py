@@ -29,7 +29,7 @@ from cloudq.delivery import (
     Settled,
     Unknown,
 )
-from cloudq.errors import BackendUnavailableError, BrokerError
+from cloudq.errors import BackendError, BrokerError
 from cloudq.results import Record, ResultStore
 
 __all__ = ["Settler", "SettlingBroker"]
@@ -68,14 +68,18 @@ class Settler:
     def settle(self, items: Sequence[tuple[Delivery, Execution]]) -> list[Answer]:
         """End each delivery's lease. After `Unknown`, settle it again: every step bears repeating."""
         answers: list[Answer] = [Unknown("not tried")] * len(items)
+        outcomes = [execution.outcome for _, execution in items]
         acks: list[tuple[int, Delivery]] = []
         releases: list[tuple[int, Release]] = []
         dead: list[tuple[int, tuple[Delivery, Reason]]] = []
+        records = [_record(execution) for _, execution in items]
+        failure = self._keep(records, items)
         for index, (delivery, execution) in enumerate(items):
-            if (failure := self._keep(execution)) is not None:
+            if failure is not None and records[index] is not None:
                 answers[index] = failure
                 continue
-            match self._follow_up(execution.outcome):
+            outcomes[index] = self._follow_up(execution.outcome)
+            match outcomes[index]:
                 case Done() | Ignored():
                     acks.append((index, delivery))
                 case RetryLater(delay=delay, body=body):
@@ -87,17 +91,24 @@ class Settler:
         _settle(self._broker.ack, acks, answers)
         _settle(self._broker.release, releases, answers)
         _settle(self._broker.dead_letter, dead, answers)
-        for (delivery, execution), answer in zip(items, answers, strict=True):
-            _log(delivery, execution, answer)
+        for (delivery, execution), outcome, answer in zip(items, outcomes, answers, strict=True):
+            _log(delivery, execution, outcome, answer)
         return answers
 
-    def _keep(self, execution: Execution) -> Unknown | None:
-        record = _record(execution)
-        if self._results is None or record is None or not execution.id:
+    def _keep(
+        self, records: Sequence[Record | None], items: Sequence[tuple[Delivery, Execution]]
+    ) -> Unknown | None:
+        """Save the records; why that wasn't done for sure."""
+        if self._results is None:
             return None
+        latest: dict[str, Record] = {}
+        for record, (_, execution) in zip(records, items, strict=True):
+            # A message may be there twice: SQS delivers some more than once.
+            if record is not None and record.may_replace(latest.get(execution.id)):
+                latest[execution.id] = record
         try:
-            self._results.save(execution.id, record)
-        except BackendUnavailableError as error:
+            self._results.save(latest)
+        except BackendError as error:
             return Unknown(str(error))
         return None
 
@@ -132,6 +143,8 @@ def _settle(
 
 def _record(execution: Execution) -> Record | None:
     """What callers are told; None where nothing is."""
+    if not execution.id:
+        return None
     base = Record(
         state="PENDING",
         task=execution.task,
@@ -158,7 +171,7 @@ def _record(execution: Execution) -> Record | None:
             return None
 
 
-def _log(delivery: Delivery, execution: Execution, answer: Answer) -> None:
+def _log(delivery: Delivery, execution: Execution, outcome: Outcome, answer: Answer) -> None:
     extra: dict[str, Any] = {
         "queue": delivery.queue,
         "task": execution.task,
@@ -170,7 +183,7 @@ def _log(delivery: Delivery, execution: Execution, answer: Answer) -> None:
         said = answer.why if isinstance(answer, Unknown) else "its lease had ended"
         logger.warning("not settled: %s", said, extra={"action": "not_settled", **extra})
         return
-    match execution.outcome:
+    match outcome:
         case Done():
             logger.info("done", extra={"action": "message_done", **extra})
         case Ignored(why=why):

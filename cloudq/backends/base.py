@@ -6,9 +6,27 @@ A backend passes `cloudq.testing.BackendContract`; the sentences here are that s
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["Backend"]
+__all__ = ["Backend", "Change"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A value to be set on a condition.
+
+    Args:
+        key: As in `Backend.put`.
+        value: As in `Backend.put`.
+        expected: The value that must be there; None for none.
+        ttl: Seconds until it expires; None keeps it.
+    """
+
+    key: str
+    value: bytes
+    expected: bytes | None
+    ttl: float | None = None
 
 
 class Backend(Protocol):
@@ -37,8 +55,11 @@ class Backend(Protocol):
         """
         ...
 
-    def put_if(self, key: str, value: bytes, *, expected: bytes | None, ttl: float | None = None) -> bool:
-        """Set a value if the present one is `expected` (None: absent), in one step. Tells whether it did."""
+    def put_if(self, changes: Sequence[Change]) -> list[bool]:
+        """Make each change whose key has the value that it expects; tells which it made, in their order.
+
+        To look and to set is one step for each; all of them need not be at once.
+        """
         ...
 
     def put_many(self, values: Mapping[str, bytes], *, ttl: float | None = None) -> None:

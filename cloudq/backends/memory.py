@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from heapq import heappop, heappush
 from threading import Condition
 
+from cloudq.backends.base import Change
 from cloudq.clock import Clock
 from cloudq.errors import ConfigurationError
 
@@ -50,12 +51,9 @@ class MemoryBackend:
     def put(self, key: str, value: bytes, *, ttl: float | None = None) -> None:
         self.put_many({key: value}, ttl=ttl)
 
-    def put_if(self, key: str, value: bytes, *, expected: bytes | None, ttl: float | None = None) -> bool:
+    def put_if(self, changes: Sequence[Change]) -> list[bool]:
         with self._changed:
-            if self.get(key) != expected:
-                return False
-            self.put(key, value, ttl=ttl)
-            return True
+            return [self._change(change) for change in changes]
 
     def put_many(self, values: Mapping[str, bytes], *, ttl: float | None = None) -> None:
         with self._changed:
@@ -97,6 +95,12 @@ class MemoryBackend:
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
+
+    def _change(self, change: Change) -> bool:
+        fits = self.get(change.key) == change.expected
+        if fits:
+            self.put(change.key, change.value, ttl=change.ttl)
+        return fits
 
     def _keep(self, key: str, ttl: float | None) -> None:
         if ttl is None:

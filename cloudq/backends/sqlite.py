@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 
+from cloudq.backends.base import Change
 from cloudq.clock import Clock
 from cloudq.errors import BackendError, BackendUnavailableError
 from cloudq.sqlite import Database, Failures, Schema, locate
@@ -103,14 +104,12 @@ class SqliteBackend:
     def put(self, key: str, value: bytes, *, ttl: float | None = None) -> None:
         self.put_many({key: value}, ttl=ttl)
 
-    def put_if(self, key: str, value: bytes, *, expected: bytes | None, ttl: float | None = None) -> bool:
+    def put_if(self, changes: Sequence[Change]) -> list[bool]:
         with self._database.transaction() as connection:
             now = self._clock.now()
-            fits = _get(connection, key, now) == expected
-            if fits:
-                connection.execute(_PUT, (key, value, _expires_at(now, ttl)))
+            made = [_change(connection, change, now) for change in changes]
         self._database.announce()
-        return fits
+        return made
 
     def put_many(self, values: Mapping[str, bytes], *, ttl: float | None = None) -> None:
         with self._database.transaction() as connection:
@@ -159,6 +158,13 @@ class SqliteBackend:
 def _get(connection: sqlite3.Connection, key: str, now: float) -> bytes | None:
     row = connection.execute(_GET, (key, now)).fetchone()
     return row and row[0]
+
+
+def _change(connection: sqlite3.Connection, change: Change, now: float) -> bool:
+    fits = _get(connection, change.key, now) == change.expected
+    if fits:
+        connection.execute(_PUT, (change.key, change.value, _expires_at(now, change.ttl)))
+    return fits
 
 
 def _expires_at(now: float, ttl: float | None) -> float | None:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from cloudq.backends.base import Backend
+from cloudq.backends.base import Backend, Change
 from cloudq.testing.steps import PATIENCE, PassTime, in_thread, until
 
 TTL = 10.0
@@ -97,32 +97,43 @@ class BackendContract:
         assert backend.get(key) == b"2"
 
     def test_a_condition_on_absence_holds_once(self, backend: Backend, key: str) -> None:
-        assert backend.put_if(key, b"1", expected=None)
-        assert not backend.put_if(key, b"2", expected=None)
+        assert backend.put_if([Change(key, b"1", None)]) == [True]
+        assert backend.put_if([Change(key, b"2", None)]) == [False]
 
         assert backend.get(key) == b"1"
 
     def test_a_condition_on_a_value_holds_for_that_value(self, backend: Backend, key: str) -> None:
-        assert not backend.put_if(key, b"2", expected=b"1")
+        assert backend.put_if([Change(key, b"2", b"1")]) == [False]
         backend.put(key, b"1")
 
-        assert not backend.put_if(key, b"2", expected=b"0")
-        assert backend.put_if(key, b"2", expected=b"1")
+        assert backend.put_if([Change(key, b"2", b"0")]) == [False]
+        assert backend.put_if([Change(key, b"2", b"1")]) == [True]
         assert backend.get(key) == b"2"
 
     def test_an_expired_value_is_absent_to_a_condition(
         self, backend: Backend, key: str, pass_time: PassTime
     ) -> None:
-        assert backend.put_if(key, b"1", expected=None, ttl=self.ttl)
+        assert backend.put_if([Change(key, b"1", None, self.ttl)]) == [True]
         pass_time(self.ttl)
 
-        assert not backend.put_if(key, b"2", expected=b"1")
-        assert backend.put_if(key, b"3", expected=None)
+        assert backend.put_if([Change(key, b"2", b"1")]) == [False]
+        assert backend.put_if([Change(key, b"3", None)]) == [True]
         assert backend.get(key) == b"3"
+
+    def test_conditions_hold_each_for_its_own_key(self, backend: Backend, key: str) -> None:
+        backend.put(f"{key}:taken", b"0")
+
+        made = backend.put_if([Change(f"{key}:taken", b"1", None), Change(f"{key}:free", b"1", None)])
+
+        assert made == [False, True]
+        assert backend.get_many([f"{key}:taken", f"{key}:free"]) == {
+            f"{key}:taken": b"0",
+            f"{key}:free": b"1",
+        }
 
     def test_of_those_who_put_on_a_condition_one_succeeds(self, backend: Backend, key: str) -> None:
         def put(number: int) -> bool:
-            return backend.put_if(key, b"%d" % number, expected=None)
+            return backend.put_if([Change(key, b"%d" % number, None)])[0]
 
         with ThreadPoolExecutor(8) as pool:
             answers = list(pool.map(put, range(8)))
