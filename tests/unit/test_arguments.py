@@ -136,7 +136,7 @@ REFUSED = [
     (bool, 1),
     (None, 0),
     (list, (1, 2)),
-    (list, [object()]),
+    pytest.param(list, [object()], id="list-object"),
     (dict, {1: "a"}),
     (dict, []),
     (list[int], [1, "2"]),
@@ -151,7 +151,7 @@ REFUSED = [
     (Decimal, Decimal("NaN")),
     (Colour, "red"),
     (Size, 1),
-    (Any, object()),
+    pytest.param(Any, object(), id="any-object"),
     (Any, {1: 2}),
     (Point, {"x": 1}),
     (User, {"userId": "1"}),
@@ -368,7 +368,9 @@ class TestReturned:
 
         assert self.returning(Opaque).write(1) == 1
 
-    @pytest.mark.parametrize("value", [object(), {1: 2}, float("nan"), {1, 2}], ids=repr)
+    @pytest.mark.parametrize(
+        "value", [object(), {1: 2}, float("nan"), {1, 2}], ids=["object", "number as key", "nan", "set"]
+    )
     def test_result_that_is_no_json_value_is_an_encode_error_that_names_the_task(self, value: Any):
         with pytest.raises(EncodeError, match=r"shop\.do: its result"):
             self.returning(Any).write(value)
