@@ -10,7 +10,7 @@ import cloudq
 from cloudq.backends.memory import MemoryBackend
 from cloudq.brokers.memory import MemoryBroker
 from cloudq.delivery import Unknown
-from cloudq.errors import BackendError, BackendUnavailableError, ConfigurationError, QueueNotFoundError
+from cloudq.errors import BackendUnavailableError, ConfigurationError, QueueNotFoundError
 from cloudq.lambda_handler import for_app
 from cloudq.lambda_handler.delays import LONGEST_DELAY
 from cloudq.lambda_handler.event import Reader
@@ -149,6 +149,19 @@ class TestBatch:
 
         assert reported == []
         assert sqs.asked("SendMessageBatch")[0]["QueueUrl"].endswith("/shop-orders-dead")
+
+    def test_record_that_went_back_unrun_many_times_is_no_poison(self, app, ran):
+        assert handle(app, record("keep", "a", count=50))[0] == []
+        assert ran == ["a"]
+
+    def test_record_that_never_ends_is_poison_at_last(self, app, ran):
+        reported, sqs = handle(app, record("keep", "a", count=200))
+
+        assert (reported, ran) == ([], [])
+        assert (
+            '"poison"'
+            in sqs.entries("SendMessageBatch")[0][0]["MessageAttributes"]["cloudq.dead"]["StringValue"]
+        )
 
     def test_record_that_the_dead_letter_queue_does_not_take_is_reported(self, app):
         reported, sqs = handle(
@@ -319,7 +332,7 @@ class TestTrouble:
         class Broken(MemoryBackend):
             def get(self, key):
                 if key == "result:1":
-                    raise BackendError("the record is torn")
+                    raise RuntimeError("a bug of its own")
                 return super().get(key)
 
         use_backend(app, Broken(clock))
