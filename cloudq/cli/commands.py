@@ -41,8 +41,7 @@ class Commands(click.Group):
         """Run a command line, and end the process with its exit code."""
         words = list(sys.argv[1:] if args is None else args)
         extra["standalone_mode"] = False  # else click would print errors in its own way
-        if environment("NO_COLOR"):
-            extra.setdefault("color", False)
+        color = extra.setdefault("color", False if environment("NO_COLOR") else None)
         try:
             code: object = super().main(words, *rest, **extra)
         except click.exceptions.NoArgsIsHelpError as error:
@@ -53,7 +52,7 @@ class Commands(click.Group):
             sys.exit(FAILED)
         except (CloudqError, click.ClickException) as error:
             failure = failure_of(error)
-            show(failure, as_json=_wants_json(words))
+            show(failure, as_json=_wants_json(words), color=color)
             sys.exit(failure.code)
         sys.exit(code if isinstance(code, int) else 0)
 

@@ -85,8 +85,14 @@ def _code(error: CloudqError | click.ClickException) -> int:
     return MISUSE if isinstance(error, ConfigurationError | ArgumentError | UnknownTaskError) else FAILED
 
 
-def show(failure: Failure, *, as_json: bool) -> None:
-    """Tell it: as JSON on standard output, else in words on standard error."""
+def show(failure: Failure, *, as_json: bool, color: bool | None = None) -> None:
+    """Tell it: as JSON on standard output, else in words on standard error.
+
+    Args:
+        failure: What to tell.
+        as_json: How.
+        color: Whether in colour; None: on a terminal.
+    """
     if as_json:
         more = {"id": failure.id, "traceback": failure.traceback}
         told = {name: value for name, value in more.items() if value}
@@ -96,7 +102,7 @@ def show(failure: Failure, *, as_json: bool) -> None:
     for before in (failure.traceback, failure.usage):
         if before:
             click.echo(before.rstrip() + "\n", err=True)
-    click.echo(f"{click.style('Error:', fg='red', bold=True)} {failure.message}", err=True)
+    click.echo(f"{click.style('Error:', fg='red', bold=True)} {failure.message}", err=True, color=color)
 
 
 def _usage(error: click.UsageError) -> str:
