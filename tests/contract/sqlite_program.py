@@ -12,7 +12,7 @@ from cloudq.delivery import Outgoing
 from cloudq.queues import Queue
 
 NAME = "q"
-LEASE = 1.5
+LEASE = 2.5
 
 
 def say(*words: object) -> None:
@@ -40,7 +40,7 @@ def send_one(broker):
 
 
 def consume(broker):
-    while deliveries := broker.receive([NAME], limit=10, lease=LEASE, wait=2 * LEASE):
+    while deliveries := broker.receive([NAME], limit=10, lease=LEASE, wait=LEASE + 1):
         for delivery in deliveries:
             say(delivery.body.decode())
         broker.ack(deliveries)
