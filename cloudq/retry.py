@@ -112,7 +112,7 @@ class RetryPolicy:
             countdown: Seconds to wait; None takes the backoff.
         """
         if failures > self.retries:
-            return GiveUp(f"failed {failures} times, {self.retries} retries allowed")
+            return GiveUp(f"attempt {failures} of {self.retries + 1}")
         return RetryAfter(self.backoff.delay(failures) if countdown is None else max(0.0, countdown))
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 __all__ = ["set_up_logs"]
 
+_TALKATIVE = ("boto3", "botocore", "urllib3")
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -51,6 +52,8 @@ def set_up_logs(level: str, *, is_json: bool, worker: str = "") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json(worker) if is_json else _Plain())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    for library in _TALKATIVE:
+        logging.getLogger(library).setLevel("WARNING")
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:

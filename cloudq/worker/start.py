@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import os
 import signal
 import threading
@@ -83,6 +84,8 @@ def work(options: Options, announce: Callable[[Started], Any], clock: Clock | No
     except BaseException:
         crew.close()
         raise
+    if supervisor.left_something:
+        _leave()
     started.app.close()
     return supervisor.problem
 
@@ -103,8 +106,8 @@ def _work_inline(options: Options, announce: Callable[[Started], Any], clock: Cl
             errors.append(error)
         finally:
             crew.close()
-        if supervisor.has_abandoned:
-            os._exit(0)  # a task that doesn't end holds the main thread
+        if supervisor.left_something:
+            _leave()
 
     thread = threading.Thread(target=supervise, name="cloudq-supervisor", daemon=True)
     _on_signals(supervisor.stop)
@@ -123,6 +126,12 @@ def _refuse_unshared(app: App) -> None:
             f"{app.conf.settings.broker_url} is seen by one process alone, and a worker has several: "
             "use sqlite:///path, or --pool solo."
         )
+
+
+def _leave() -> None:
+    """End the process without waiting for what is still under way: a task's thread, a long poll."""
+    logging.shutdown()
+    os._exit(0)
 
 
 def _on_signals(stop: Callable[[], None]) -> None:

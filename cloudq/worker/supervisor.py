@@ -99,9 +99,9 @@ class Supervisor:
         """Why it couldn't go on; None where it ended as it should."""
 
     @property
-    def has_abandoned(self) -> bool:
-        """Whether it ended while a task still ran."""
-        return self._is_abandoned
+    def left_something(self) -> bool:
+        """Whether it ended while a task or a request was still under way."""
+        return self._is_abandoned or self._is_hurried
 
     def run(self) -> None:
         """Work until told to stop, or, in a burst, until the queues are empty.
@@ -417,7 +417,8 @@ class Supervisor:
 
     def _post(self, call: Callable[[], None]) -> None:
         self._posted.append(call)
-        with contextlib.suppress(BlockingIOError):  # full: the loop is about to wake
+        # Full: the loop is about to wake. Closed: it has ended, and a signal or a lane comes too late.
+        with contextlib.suppress(OSError):
             self._wake_out.send(b".")
 
     def _close(self) -> None:

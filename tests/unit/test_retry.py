@@ -61,7 +61,7 @@ def test_a_failure_is_retried_until_the_retries_are_used_up():
 
     decisions = [policy.decide(failures, ValueError()) for failures in (1, 2, 3)]
 
-    assert decisions == [RetryAfter(1), RetryAfter(2), GiveUp("failed 3 times, 2 retries allowed")]
+    assert decisions == [RetryAfter(1), RetryAfter(2), GiveUp("attempt 3 of 3")]
 
 
 def test_without_retries_the_first_failure_is_the_last():
