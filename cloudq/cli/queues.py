@@ -14,7 +14,7 @@ from cloudq.cli.commands import unknown
 from cloudq.cli.failures import MisuseError
 from cloudq.cli.options import AppSource, app_options, json_option
 from cloudq.cli.output import print_json, print_table, seconds
-from cloudq.errors import QueueNotFoundError, UnsupportedError
+from cloudq.errors import ConfigurationError, QueueNotFoundError, UnsupportedError
 from cloudq.queues import dead_letter_name, is_dead_letter
 
 __all__ = ["queue"]
@@ -39,7 +39,7 @@ def stats(source: AppSource, names: Sequence[str], *, as_json: bool) -> None:
     cloudq queue stats -A shop.tasks
     cloudq queue stats emails reports --broker sqs://eu-central-1?prefix=shop-
     """
-    app = source.open_or_connect()
+    app = _open(source)
     found = {name: _stats(app, name, is_named=bool(names)) for name in names or _all(app, source)}
     if as_json:
         print_json({"queues": [_document(name, stats) for name, stats in found.items()]})
@@ -57,7 +57,7 @@ def list_(source: AppSource, *, as_json: bool) -> None:
     \b
     cloudq queue list -A shop.tasks
     """
-    app = source.open_or_connect()
+    app = _open(source)
     rows = [_options(app, name) for name in _all(app, source)]
     if as_json:
         print_json({"queues": rows})
@@ -82,7 +82,7 @@ def purge(source: AppSource, name: str, *, yes: bool, as_json: bool) -> None:
     \b
     cloudq queue purge emails -A shop.tasks
     """
-    app = source.open_or_connect()
+    app = _open(source)
     inspector = _inspector(app)
     counts = _stats(app, name, is_named=True)
     held = 0 if counts is None else counts.ready + counts.leased + counts.delayed
@@ -95,6 +95,16 @@ def purge(source: AppSource, name: str, *, yes: bool, as_json: bool) -> None:
         print_json({"queue": name, "deleted": held})
     else:
         click.echo(f"Queue {name!r} is empty; {held} messages are deleted.")
+
+
+def _open(source: AppSource) -> App:
+    app = source.open_or_connect()
+    if not app.broker.limits.is_shared:
+        raise ConfigurationError(
+            f"{app.conf.settings.broker_url} is seen by the app's own process alone: from here there is "
+            "nothing to look at."
+        )
+    return app
 
 
 def _all(app: App, source: AppSource) -> list[str]:

@@ -7,6 +7,7 @@ import sys
 import click
 
 from cloudq.cli.options import AppSource, app_options, json_option
+from cloudq.cli.output import masked
 from cloudq.worker.forkserver import Program
 from cloudq.worker.logs import set_up_logs
 from cloudq.worker.start import Options, Started, work
@@ -99,8 +100,8 @@ def _announce(started: Started) -> None:
     left = [name for name in started.snapshot.queues if name not in plan.queues]
     lines = [
         f"{started.snapshot.name}: {len(started.snapshot.policies)} tasks, pool {started.pool} ({slots})",
-        f"  broker   {settings.broker_url}",
-        f"  results  {settings.result_backend if settings.has_results else 'not kept'}",
+        f"  broker   {masked(settings.broker_url)}",
+        f"  results  {masked(settings.result_backend) if settings.has_results else 'not kept'}",
         f"  queues   {', '.join(plan.queues)}" + (f"   (left to others: {', '.join(left)})" if left else ""),
     ]
     click.echo("\n".join(lines), err=True)

@@ -100,6 +100,12 @@ class TestStats:
     def test_queue_of_the_app_that_is_not_made_yet_is_no_misuse_of_the_command(self, shell, app):
         assert shell.run("queue", "stats", "images", "-A", app).code == 1
 
+    def test_queues_in_another_processes_memory_are_out_of_sight(self, shell, app):
+        ended = shell.run("queue", "stats", "-A", app, "--broker", "memory://")
+
+        assert ended.code == 2
+        assert "own process alone" in ended.err
+
     def test_broker_of_the_command_line_beats_the_apps(self, shell, app):
         ended = shell.run("queue", "stats", "-A", app, "--broker", "sqlite:///other.db", "--json")
 
