@@ -116,6 +116,8 @@ class MemoryBroker:
                 return Lost()
             if release.body is not None:
                 entry.message = replace(entry.message, body=release.body)
+            if not release.is_counted:
+                entry.receive_count -= 1
             queue.end_lease(entry)
             queue.schedule(entry, now + release.delay)
             self._changed.notify_all()
@@ -184,6 +186,8 @@ class _Entry:
     """When a receive may bring it: its delay's end or its lease's, on the monotonic clock."""
     sent_at: float
     receive_count: int = 0
+    lease_count: int = 0
+    """Never falls, so that no receipt comes twice, though an uncounted release lowers the above."""
     receipt: str = ""
     reason: Reason | None = None
 
@@ -251,7 +255,8 @@ class _Queue:
         self.end_lease(entry)
         self.schedule(entry, entry.due_at)
         entry.receive_count += 1
-        entry.receipt = f"{entry.sequence}-{entry.receive_count}"
+        entry.lease_count += 1
+        entry.receipt = f"{entry.sequence}-{entry.lease_count}"
         self._leases[entry.receipt] = entry
         return Delivery(
             queue=self.name,

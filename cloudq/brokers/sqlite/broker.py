@@ -133,12 +133,7 @@ class SqliteBroker:
         with self._database.transaction() as connection:
             now = self._clock.now()
             answers = [
-                _answer(
-                    connection.execute(
-                        sql.RELEASE, (now + release.delay, release.body, *rows.held(release.delivery), now)
-                    )
-                )
-                for release in releases
+                _answer(connection.execute(sql.RELEASE, rows.released(release, now))) for release in releases
             ]
         self._database.announce()
         return answers

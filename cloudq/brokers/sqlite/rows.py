@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from cloudq.delivery import Delivery, Outgoing, Reason
+from cloudq.delivery import Delivery, Outgoing, Reason, Release
 
 
 def row(queue: int, message: Outgoing, now: float, *, is_fifo: bool) -> dict[str, Any]:
@@ -43,12 +43,12 @@ def buried(queue: int, taken: tuple[Any, ...], reason: Reason, now: float) -> di
 
 def delivery(queue: str, leased: tuple[Any, ...]) -> Delivery:
     """Of what `sql.LEASE` gave."""
-    number, receive_count, message_id, body, group, sent_at, attributes, reason = leased
+    number, lease_count, receive_count, message_id, body, group, sent_at, attributes, reason = leased
     return Delivery(
         queue=queue,
         id=message_id,
         body=body,
-        receipt=f"{number}-{receive_count}",
+        receipt=f"{number}-{lease_count}",
         receive_count=receive_count,
         group=group,
         sent_at=float(sent_at),  # RETURNING may give a whole number as an integer
@@ -57,10 +57,16 @@ def delivery(queue: str, leased: tuple[Any, ...]) -> Delivery:
     )
 
 
+def released(release: Release, now: float) -> tuple[Any, ...]:
+    """What `sql.RELEASE` takes."""
+    uncounted = 0 if release.is_counted else 1
+    return (now + release.delay, release.body, uncounted, *held(release.delivery), now)
+
+
 def held(delivery: Delivery) -> tuple[int, int]:
-    """The row and the receive that a receipt stands for."""
-    number, _, receive_count = delivery.receipt.partition("-")
-    return int(number), int(receive_count)
+    """The row and the lease that a receipt stands for."""
+    number, _, lease_count = delivery.receipt.partition("-")
+    return int(number), int(lease_count)
 
 
 def _text(attributes: Mapping[str, str]) -> str | None:

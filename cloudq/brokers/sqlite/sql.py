@@ -22,6 +22,7 @@ CREATE TABLE cloudq_message (
     is_behind INTEGER NOT NULL,           -- whether another of its FIFO group stands before it
     is_leased INTEGER NOT NULL DEFAULT 0,
     receive_count INTEGER NOT NULL DEFAULT 0,
+    lease_count INTEGER NOT NULL DEFAULT 0, -- never falls, though an uncounted release lowers the above
     due_at REAL NOT NULL,                 -- the end of its delay or of its lease
     sent_at REAL NOT NULL,
     message_id TEXT NOT NULL,
@@ -66,29 +67,31 @@ IS_FIRST = "INSERT OR IGNORE INTO cloudq_deduplication VALUES (?, ?, ?)"
 
 NEXT_DUE = "SELECT due_at FROM cloudq_message WHERE queue = ? AND is_behind = 0 ORDER BY due_at LIMIT 1"
 LEASE = """
-UPDATE cloudq_message SET is_leased = 1, receive_count = receive_count + 1, due_at = :until
+UPDATE cloudq_message
+SET is_leased = 1, receive_count = receive_count + 1, lease_count = lease_count + 1, due_at = :until
 WHERE id IN (
     SELECT id FROM cloudq_message WHERE queue = :queue AND is_behind = 0 AND due_at <= :now
     ORDER BY due_at, sent_at, id LIMIT :limit
 )
-RETURNING id, receive_count, message_id, body, group_id, sent_at, attributes, reason
+RETURNING id, lease_count, receive_count, message_id, body, group_id, sent_at, attributes, reason
 """
 
-# A receipt is (id, receive_count): the next receive makes it worthless, and so does the lease's end.
+# A receipt is (id, lease_count): the next receive makes it worthless, and so does the lease's end.
 ACK = """
-DELETE FROM cloudq_message WHERE id = ? AND receive_count = ? AND is_leased AND due_at > ?
+DELETE FROM cloudq_message WHERE id = ? AND lease_count = ? AND is_leased AND due_at > ?
 RETURNING queue, fifo_group
 """
 EXTEND = """
 UPDATE cloudq_message SET due_at = ?
-WHERE id = ? AND receive_count = ? AND is_leased AND due_at > ?
+WHERE id = ? AND lease_count = ? AND is_leased AND due_at > ?
 """
 RELEASE = """
-UPDATE cloudq_message SET is_leased = 0, due_at = ?, body = coalesce(?, body)
-WHERE id = ? AND receive_count = ? AND is_leased AND due_at > ?
+UPDATE cloudq_message
+SET is_leased = 0, due_at = ?, body = coalesce(?, body), receive_count = receive_count - ?
+WHERE id = ? AND lease_count = ? AND is_leased AND due_at > ?
 """
 TAKE_OUT = """
-DELETE FROM cloudq_message WHERE id = ? AND receive_count = ? AND is_leased AND due_at > ?
+DELETE FROM cloudq_message WHERE id = ? AND lease_count = ? AND is_leased AND due_at > ?
 RETURNING queue, fifo_group, sent_at, message_id, group_id, attributes, body
 """
 NEXT_OF_GROUP = """

@@ -104,6 +104,21 @@ class Settling(Suite):
             assert second.body in {b"0 failures", b"1 failure, and longer"}
         assert second.attributes == {"colour": "red"}
 
+    def test_an_uncounted_release_leaves_the_receive_count_as_it_was_where_the_broker_can(
+        self, broker: TestedBroker, queue: Queue
+    ) -> None:
+        send(broker, queue, outgoing())
+        first = self.take_one(broker, queue)
+
+        assert broker.release([Release(first, is_counted=False)]) == [Settled()]
+
+        second = self.take_one(broker, queue)
+        assert second.receive_count == (1 if broker.limits.rewrites_on_release else 2)
+        assert second.receipt != first.receipt
+        if broker.limits.detects_lost_ack:
+            assert broker.ack([first]) == [Lost()]
+        assert broker.ack([second]) == [Settled()]
+
     def test_a_dead_lettered_message_leaves_its_queue_and_bears_its_reason(
         self, broker: TestedBroker, queue: Queue, pass_time: PassTime
     ) -> None:
