@@ -130,14 +130,16 @@ class BrokerMachine(RuleBasedStateMachine):
             entry.due_at = self.now + lease
 
     @precondition(lambda self: self.deliveries)
-    @rule(position=positions, delay=seconds)
-    def release(self, position, delay):
+    @rule(position=positions, delay=seconds, is_counted=st.booleans())
+    def release(self, position, delay, is_counted):
         delivery, entry = self.pick(position)
 
-        assert self.broker.release([Release(delivery, delay)]) == [Settled() if entry else Lost()]
+        answers = self.broker.release([Release(delivery, delay, is_counted=is_counted)])
 
+        assert answers == [Settled() if entry else Lost()]
         if entry:
             entry.due_at, entry.receipt = self.now + delay, ""
+            entry.receive_count -= not is_counted
 
     @precondition(lambda self: any("dead" not in delivery.queue for delivery in self.deliveries))
     @rule(position=positions)
