@@ -121,9 +121,9 @@ class Broker(Protocol):
     def release(self, releases: Sequence[Release]) -> list[Answer]:
         """Give deliveries back, to be received again after their delay.
 
-        Keeps id and receive count (or, of an uncounted release, the count before this receive), and what stood
-        behind them in their FIFO group stays behind them. Where the broker can't rewrite, a receive counts in
-        any case, and a new body may travel as a copy, which counts anew.
+        Keeps id and receive count (or, of an uncounted release, the count before this receive), and what
+        stood behind them in their FIFO group stays behind them. Where the broker can't rewrite, a receive
+        counts in any case, and a new body may travel as a copy, which counts anew.
         """
         ...
 
