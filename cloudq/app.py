@@ -247,7 +247,9 @@ def load(spec: str) -> App:
         sys.path.insert(0, str(Path.cwd()))
     module = importlib.import_module(name)
     if attribute:
-        found = getattr(module, attribute, None)
+        if not hasattr(module, attribute):
+            raise ConfigurationError(f"{spec}: {name} has no attribute {attribute!r}.")
+        found = getattr(module, attribute)
         if not isinstance(found, App):
             raise ConfigurationError(f"{spec}: {attribute!r} is {found!r}, not a cloudq.App.")
         return found

@@ -2,6 +2,7 @@
 
 CloudqError
 ├── ConfigurationError (ValueError)      a setting, a URL or an option is wrong
+├── AppImportError                       the app's module raised while it was imported
 ├── SerializationError
 │   ├── EncodeError                      a value can't travel as JSON
 │   └── DecodeError                      a body can't be read
@@ -40,6 +41,19 @@ class CloudqError(Exception):
 
 class ConfigurationError(CloudqError, ValueError):
     """A setting, a URL or an option is wrong; the message names it and what is accepted."""
+
+
+class AppImportError(CloudqError):
+    """Importing the app's module failed.
+
+    Args:
+        message: Which, and why in one line.
+        traceback: The module's, without cloudq's frames; empty where its code wasn't reached.
+    """
+
+    def __init__(self, message: str, traceback: str) -> None:
+        super().__init__(message)
+        self.traceback = traceback
 
 
 class SerializationError(CloudqError):

@@ -3,7 +3,7 @@
 | module | what it holds |
 |---|---|
 | `commands` | the group: commands by name, loaded when called |
-| `options`, `loading` | options that commands share; the user's app, imported |
+| `options` | options that commands share |
 | `failures`, `output` | what is printed, and the exit code |
 | `config`, `queues`, `tasks`, `worker` | the commands |
 """

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import click
 
 from cloudq.errors import (
+    AppImportError,
     ArgumentError,
     CloudqError,
     ConfigurationError,
@@ -19,25 +20,10 @@ from cloudq.errors import (
     UnknownTaskError,
 )
 
-__all__ = ["FAILED", "MISUSE", "AppImportError", "Failure", "MisuseError", "failure_of", "show"]
+__all__ = ["FAILED", "MISUSE", "Failure", "MisuseError", "failure_of", "show"]
 
 FAILED = 1
 MISUSE = 2
-
-
-class AppImportError(click.ClickException):
-    """The app's module can't be imported.
-
-    Args:
-        message: Which, and why in one line.
-        traceback: The user's, without cloudq's frames; empty where their code wasn't reached.
-    """
-
-    exit_code = MISUSE
-
-    def __init__(self, message: str, traceback: str) -> None:
-        super().__init__(message)
-        self.traceback = traceback
 
 
 class MisuseError(click.ClickException):

@@ -23,8 +23,8 @@ from typing import Any
 import click
 
 from cloudq.app import App
-from cloudq.cli.loading import import_app
 from cloudq.config import module_settings
+from cloudq.loading import import_app
 
 __all__ = ["AppSource", "app_options", "json_option"]
 

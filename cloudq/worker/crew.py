@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from cloudq.app import App
-from cloudq.errors import ConfigurationError
+from cloudq.errors import AppImportError, ConfigurationError
 from cloudq.worker.child import Child
 from cloudq.worker.executors import Executor
 from cloudq.worker.forkserver import FORK, Program, start_forkserver
@@ -75,7 +75,8 @@ class ForkedCrew:
         program: What they run.
 
     Raises:
-        ConfigurationError: The app can't be imported; the text is the user's traceback.
+        ConfigurationError: There is no app, or a setting is wrong.
+        AppImportError: The app's module raised.
     """
 
     def __init__(self, program: Program) -> None:
@@ -130,12 +131,12 @@ class ForkedCrew:
         self._process, self._control = start_forkserver(self._program)
         self._reader = Reader()
         while data := self._receive():
-            for word, text in self._reader.feed(data):
+            for word, text, *traceback in self._reader.feed(data):
                 if word == "snapshot":
                     return Snapshot.from_json(text)
                 self._control.close()
                 self._process.wait()
-                raise ConfigurationError(text)
+                raise ConfigurationError(text) if traceback == [None] else AppImportError(text, *traceback)
         raise ConfigurationError(
             f"Importing {self._program.app} ended the process with exit code {self._process.wait()}."
         )

@@ -1,8 +1,8 @@
 """The forkserver: imports the app once, tells the supervisor what is in it, and forks children.
 
-On its control socket it answers with frames: `("snapshot", json)` or `("failed", text)` at first, then
-`("forked", pid)` for each socket that it is sent, in order, and `("exited", pid, status)` for each child that
-ends. A child is forked while the process has a single thread; where importing the app has started others, or
+On its control socket it answers with frames: `("snapshot", json)` or `("failed", text, traceback)` at first,
+then `("forked", pid)` for each socket that it is sent, in order, and `("exited", pid, status)` for each child
+that ends. A child is forked while the process has a single thread; where importing the app has started others, or
 the platform's libraries don't bear a fork (macOS), a child is a new process that imports the app again.
 """
 
@@ -20,15 +20,15 @@ import socket
 import subprocess
 import sys
 import threading
-import traceback
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from types import FrameType
 from typing import Any
 
-from cloudq.app import App, load
+from cloudq.app import App
 from cloudq.config import module_settings
-from cloudq.errors import ConfigurationError
+from cloudq.errors import AppImportError, ConfigurationError
+from cloudq.loading import import_app
 from cloudq.worker.child import Child
 from cloudq.worker.executors import Executor
 from cloudq.worker.executors.solo import run_solo
@@ -37,7 +37,7 @@ from cloudq.worker.frames import pack
 from cloudq.worker.logs import set_up_logs
 from cloudq.worker.snapshot import Snapshot
 
-__all__ = ["FORK", "Program", "open_app", "serve_child", "shape", "start_forkserver", "users_traceback"]
+__all__ = ["FORK", "Program", "open_app", "serve_child", "shape", "start_forkserver"]
 
 FORK = b"f"
 """What the supervisor sends, with a socket, for a child."""
@@ -98,9 +98,9 @@ def open_app(program: Program) -> App:
 
     Raises:
         ConfigurationError: There is no app, or a setting is wrong.
-        Exception: Whatever importing the app raises.
+        AppImportError: The app's module raised.
     """
-    app = load(program.app)
+    app = import_app(program.app)
     if program.config:
         app.conf.use_file(module_settings(program.config))
     app.conf.update("command line", program.overrides)
@@ -202,30 +202,6 @@ def _must_spawn() -> bool:
     return sys.platform == "darwin" or threading.active_count() > 1
 
 
-def users_traceback(error: BaseException) -> str:
-    """A traceback from the user's own module on: how it came to be imported is not their concern."""
-    frames = error.__traceback__
-    while frames is not None and _is_ours(frames.tb_frame.f_globals.get("__name__", "")):
-        frames = frames.tb_next
-    return "".join(traceback.format_exception(type(error), error, frames))
-
-
-def _is_ours(module: str) -> bool:
-    return (
-        module.split(".", maxsplit=1)[0] in ("cloudq", "importlib", "_frozen_importlib")
-        or module == "__main__"
-    )
-
-
-def _failure(program: Program, error: BaseException) -> str:
-    if isinstance(error, ConfigurationError):
-        return str(error)
-    module = program.app.partition(":")[0]
-    if isinstance(error, ModuleNotFoundError) and error.name and module.startswith(error.name):
-        return f"There is no module {module!r} here: is the working directory the project's, and -A right?"
-    return f"{users_traceback(error)}\n{module} can't be imported; the error above is in its own code."
-
-
 def _main(role: str, descriptor: str, text: str) -> None:
     program = Program(**json.loads(text))
     connection = socket.socket(fileno=int(descriptor))
@@ -234,8 +210,11 @@ def _main(role: str, descriptor: str, text: str) -> None:
     try:
         app = open_app(program)
         snapshot = Snapshot.of(app)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's module may raise anything
-        connection.sendall(pack("failed", _failure(program, error)))
+    except AppImportError as error:
+        connection.sendall(pack("failed", str(error), error.traceback))
+        return
+    except ConfigurationError as error:
+        connection.sendall(pack("failed", str(error), None))
         return
     if role == _CHILD:
         serve_child(app, connection, program)

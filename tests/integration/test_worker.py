@@ -17,7 +17,7 @@ from cloudq.queues import Queue
 from tests.integration.worker_process import HERE, WorkerProcess, is_alive, lines, wait_until
 
 sys.path.insert(0, str(HERE))
-import worker_app  # noqa: E402 - the module as the worker knows it
+import worker_app
 
 Start = Callable[..., WorkerProcess]
 
@@ -68,7 +68,9 @@ def is_empty(app: cloudq.App) -> bool:
 
 
 @pytest.mark.parametrize(
-    "pool", [["--pool", "prefork", "-c", "2"], ["--pool", "thread", "-c", "4"], ["--pool", "solo"]], ids=lambda o: o[1]
+    "pool",
+    [["--pool", "prefork", "-c2"], ["--pool", "thread", "-c4"], ["--pool", "solo"]],
+    ids=lambda said: said[1],
 )
 def test_every_pool_runs_retries_and_dead_letters(app: cloudq.App, start: Start, pool: list[str]):
     start(*pool)
@@ -122,20 +124,19 @@ def test_a_message_whose_child_is_killed_is_run_again_at_once(app: cloudq.App, s
 
     assert result.get(timeout=20) == "alive"
     assert lines(path) == ["receive 1", "receive 2"]
-    assert worker.events("child_ended")[0]["message"].startswith("a child is gone: its process was ended by SIGKILL")
+    assert "its process was ended by SIGKILL" in worker.events("child_ended")[0]["message"]
 
 
 def test_what_else_a_killed_child_held_is_run_once(app: cloudq.App, start: Start, path: Path):
     worker = start("-c", "2")
     worker_app.start_then_mark.delay_many([(str(path), number, 0.5) for number in range(4)])
-    wait_until(lambda: len(lines(path)) == 2, "two runs under way")
+    wait_until(lambda: sum(line.startswith("started") for line in lines(path)) >= 2, "two runs under way")
 
     os.kill(worker.children()[0], signal.SIGKILL)
 
     wait_until(lambda: is_empty(app), "the empty queue")
-    counted = Counter(lines(path))
-    assert {line for line in counted if line.startswith("ended")} == {f"ended {number}" for number in range(4)}
-    assert all(count == 1 for line, count in counted.items() if line.startswith("ended"))
+    ended = Counter(line for line in lines(path) if line.startswith("ended"))
+    assert ended == {f"ended {number}": 1 for number in range(4)}
 
 
 def test_a_message_that_keeps_killing_its_process_is_dead_lettered(app: cloudq.App, start: Start, path: Path):
@@ -155,7 +156,7 @@ def test_a_run_past_its_time_limit_is_killed_and_counted(app: cloudq.App, start:
 
     result = worker_app.too_long.delay(str(path))
 
-    with pytest.raises(cloudq.TaskFailedError, match="ran longer than its time limit of 0.3 s"):
+    with pytest.raises(cloudq.TaskFailedError, match=r"ran longer than its time limit of 0\.3 s"):
         result.get(timeout=20)
     assert lines(path) == ["run", "run"]
 
@@ -184,7 +185,7 @@ def test_a_stop_lets_what_runs_end_and_gives_back_the_rest(app: cloudq.App, star
     assert delivery.receive_count == 1, "to be given back is no receive"
 
 
-def test_a_stop_ends_what_runs_past_the_grace_time_and_gives_it_back(app: cloudq.App, start: Start, path: Path):
+def test_a_stop_ends_what_runs_past_the_grace_time(app: cloudq.App, start: Start, path: Path):
     worker = start("-c", "1", "--grace", "0.2")
     worker_app.start_then_mark.delay(str(path), 1, 60.0)
     wait_until(lambda: lines(path), "the first run")
@@ -257,7 +258,7 @@ def test_a_body_that_cannot_be_run_is_dead_lettered_with_its_reason(
     assert dead.reason.queue == "default"
 
 
-@pytest.mark.parametrize("body", [b'{"v":2,"id":"1"}', b'{"v":1,"id":"1","task":"worker_app.ad","args":[],"kwargs":{}}'])
+@pytest.mark.parametrize("body", [b'{"v":2,"id":"1"}', b'{"v":1,"id":"1","task":"worker_app.ad"}'])
 def test_a_body_from_a_newer_deploy_waits(app: cloudq.App, start: Start, body: bytes):
     app.declare("default")
     app.broker.send("default", [Outgoing(id="1", body=body)])

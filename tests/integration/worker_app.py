@@ -73,8 +73,8 @@ def too_long(path: str) -> None:
 
 @app.task
 def say(text: str) -> None:
-    print(text)
-    print(text, file=sys.stderr)
+    sys.stdout.write(f"{text}\n")
+    sys.stderr.write(f"{text}\n")
 
 
 _together = threading.Barrier(4)

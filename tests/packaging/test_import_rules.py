@@ -1,4 +1,4 @@
-"""What import-linter's contracts can't say: an allow-list, so that a new module is forbidden until somebody allows it."""
+"""What import-linter's contracts can't say: a list of what is allowed, so that a new module is not."""
 
 from __future__ import annotations
 

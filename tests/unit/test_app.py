@@ -357,7 +357,7 @@ class TestLoading:
         assert load("shop_c:b").name == "b"
         with pytest.raises(ConfigurationError, match=r"shop_c:x: 'x' is 3, not a cloudq\.App"):
             load("shop_c:x")
-        with pytest.raises(ConfigurationError, match="shop_c:y: 'y' is None"):
+        with pytest.raises(ConfigurationError, match="shop_c has no attribute 'y'"):
             load("shop_c:y")
 
     def test_several_apps_and_none_named_is_an_error(self, project: Path):

@@ -9,12 +9,11 @@ import traceback
 from pathlib import Path
 
 from cloudq.app import App, load
-from cloudq.cli.failures import AppImportError
-from cloudq.errors import ConfigurationError
+from cloudq.errors import AppImportError, ConfigurationError
 
 __all__ = ["import_app", "user_traceback"]
 
-_OURS = str(Path(__file__).parent.parent)
+_OURS = str(Path(__file__).parent)
 
 
 def import_app(spec: str) -> App:
