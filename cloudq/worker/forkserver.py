@@ -2,8 +2,9 @@
 
 On its control socket it answers with frames: `("snapshot", json)` or `("failed", text, traceback)` at first,
 then `("forked", pid)` for each socket that it is sent, in order, and `("exited", pid, status)` for each child
-that ends. A child is forked while the process has a single thread; where importing the app has started others, or
-the platform's libraries don't bear a fork (macOS), a child is a new process that imports the app again.
+that ends. A child is forked while the process has a single thread; where importing the app has started
+others, or the platform's libraries don't bear a fork (macOS), a child is a new process that imports the
+app again.
 """
 
 from __future__ import annotations
