@@ -68,7 +68,8 @@ def failure_of(error: CloudqError | click.ClickException) -> Failure:
 def _code(error: CloudqError | click.ClickException) -> int:
     if isinstance(error, click.ClickException):
         return error.exit_code
-    return MISUSE if isinstance(error, ConfigurationError | ArgumentError | UnknownTaskError) else FAILED
+    misuse = AppImportError | ConfigurationError | ArgumentError | UnknownTaskError
+    return MISUSE if isinstance(error, misuse) else FAILED
 
 
 def show(failure: Failure, *, as_json: bool, color: bool | None = None) -> None:
