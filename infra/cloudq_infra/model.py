@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from cloudq.brokers.sqs.broker import RECEIVE_ALLOWANCE
 from cloudq.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -125,8 +126,11 @@ def _queue(queue: Queue, tasks: Sequence[Task[..., Any]]) -> QueuePlan:
         logical_id=logical_id(queue.name),
         is_fifo=queue.is_fifo,
         visibility=function.timeout * VISIBILITY_FACTOR if function else math.ceil(queue.lease_seconds),
-        # A retry is a receive too: SQS may step in only after those that the task's own retries account for.
-        max_receives=MOST_RECEIVES if queue.is_fifo else min(queue.max_receives + retries, MOST_RECEIVES),
+        # A retry is a receive too, and so is what throttling and records that go back unrun cost: SQS is to
+        # step in only where cloudq itself has not.
+        max_receives=MOST_RECEIVES
+        if queue.is_fifo
+        else min(queue.max_receives + retries + RECEIVE_ALLOWANCE, MOST_RECEIVES),
         function=function,
     )
 

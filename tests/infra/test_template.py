@@ -11,6 +11,7 @@ import pytest
 
 import cloudq
 from cloudq.app import App
+from cloudq.brokers.sqs.broker import RECEIVE_ALLOWANCE
 from cloudq.errors import ConfigurationError
 from cloudq.queues import Queue
 from cloudq_infra.intrinsics import plain
@@ -53,13 +54,13 @@ def test_every_queue_has_a_dead_letter_queue_that_only_it_may_fill():
     assert allowed["Fn::Sub"].endswith(":${Prefix}emails")
 
 
-def test_redrive_leaves_room_for_the_tasks_own_retries():
+def test_redrive_leaves_room_for_retries_and_throttling():
     app = shop(Queue("emails", max_receives=5))
 
     @app.task(queue="emails", retries=7)
     def send() -> None: ...
 
-    assert properties(app, "EmailsQueue")["RedrivePolicy"]["maxReceiveCount"] == 12
+    assert properties(app, "EmailsQueue")["RedrivePolicy"]["maxReceiveCount"] == 5 + 7 + RECEIVE_ALLOWANCE
 
 
 def test_fifo_queue_has_a_fifo_dead_letter_queue_and_is_redriven_late():
