@@ -12,7 +12,8 @@ import importlib
 import json
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -113,6 +114,17 @@ class Conf:
         """Set several settings at once, as one source's word."""
         self._layers.setdefault(source, {}).update(_checked(values, source))
         self._settings = None
+
+    @contextmanager
+    def overridden(self, values: Mapping[str, Any]) -> Generator[None]:
+        """Let settings stand above all others for the length of a block."""
+        before = dict(self._layers["command line"])
+        self.update("command line", values)
+        try:
+            yield
+        finally:
+            self._layers["command line"] = before
+            self._settings = None
 
     def use_file(self, values: Mapping[str, Any]) -> None:
         """Take a configuration file's settings in place of pyproject.toml's."""

@@ -5,6 +5,8 @@
 | `BrokerContract` | what every broker must do, as a pytest class to subclass |
 | `UnorderedBrokerContract` | the same for a broker that has no FIFO queues |
 | `BackendContract` | what every result backend must do |
+| `in_memory`, `InlineWorker` | an app with nothing outside the process, and what runs its messages there |
+| `plugin` | the fixtures `cloudq_app` and `cloudq_worker` |
 
 `docs/adding-a-broker.md` shows how they are used. They need pytest: `pip install "cloudq[testing]"`.
 """
@@ -20,5 +22,6 @@ pytest.register_assert_rewrite(
 
 from cloudq.testing.backend_contract import BackendContract  # noqa: E402 - see above
 from cloudq.testing.broker_contract import BrokerContract, UnorderedBrokerContract  # noqa: E402 - see above
+from cloudq.testing.inline import InlineWorker, in_memory  # noqa: E402 - see above
 
-__all__ = ["BackendContract", "BrokerContract", "UnorderedBrokerContract"]
+__all__ = ["BackendContract", "BrokerContract", "InlineWorker", "UnorderedBrokerContract", "in_memory"]
