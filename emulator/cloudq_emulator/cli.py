@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -28,19 +29,12 @@ _NEEDED = ("moto", "flask", "boto3", "httptools", "orjson", "awslambdaric")
     help="Deploy this SAM or CloudFormation template at the start.",
 )
 @click.option("-v", "--verbose", is_flag=True, help="Print one line for each request.")
+@click.option(
+    "--until-eof", is_flag=True, help="Stop when standard input ends, as it does when its other end is gone."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the start line as JSON.")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
-def emulate(
-    *,
-    port: int,
-    account: str,
-    host: str,
-    queues: tuple[str, ...],
-    template: Path | None,
-    verbose: bool,
-    as_json: bool,
-    command: tuple[str, ...],
-) -> None:
+def emulate(account: str, **options: Any) -> None:
     r"""Run a local cloud: SQS of cloudq's own, Lambda that runs, moto for the rest.
 
     It listens on loopback and keeps everything in memory. With a COMMAND after `--` it runs that with the
@@ -56,17 +50,7 @@ def emulate(
 
     if not (len(account) == 12 and account.isdecimal()):
         raise click.BadParameter("an account is twelve digits", param_hint="--account")
-    options = Options(
-        host=host,
-        port=port,
-        account=account,
-        queues=queues,
-        template=template,
-        verbose=verbose,
-        as_json=as_json,
-        command=command,
-    )
-    sys.exit(run(options))
+    sys.exit(run(Options(account=account, **options)))
 
 
 def _require_extra() -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from typing import Final
 
-_KEY: Final = "cloudq"
+KEY: Final = "cloudq"
 """Access key and secret: any will do."""
 REGION: Final = "us-east-1"
 """The region of those who haven't set one."""
-_ELSEWHERE: Final = frozenset({"AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN"})
+_ELSEWHERE: Final = frozenset(
+    {"AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"}
+)
 """Variables that lead an SDK past the emulator, or to a profile that may not even exist."""
 
 
@@ -17,22 +19,28 @@ def settings(endpoint: str) -> dict[str, str]:
     """The variables that point SDKs and cloudq at `endpoint`."""
     return {
         "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ACCESS_KEY_ID": _KEY,
-        "AWS_SECRET_ACCESS_KEY": _KEY,
-        "AWS_DEFAULT_REGION": _region(),
-        "AWS_REGION": _region(),
+        "AWS_ACCESS_KEY_ID": KEY,
+        "AWS_SECRET_ACCESS_KEY": KEY,
+        "AWS_DEFAULT_REGION": region(),
+        "AWS_REGION": region(),
         "CLOUDQ_CREATE_QUEUES": "true",
     }
 
 
+def changes(endpoint: str) -> dict[str, str | None]:
+    """What to change in this process's environment to point it at `endpoint`; None takes a variable away."""
+    return {**dict.fromkeys(filter(_leads_elsewhere, os.environ)), **settings(endpoint)}  # noqa: TID251 - see above
+
+
 def for_command(endpoint: str) -> dict[str, str]:
     """This process's environment, pointed at `endpoint`."""
-    inherited = {
-        name: value
-        for name, value in os.environ.items()  # noqa: TID251 - a command inherits its environment
-        if name not in _ELSEWHERE and not name.startswith("AWS_ENDPOINT_URL_")
-    }
-    return {**inherited, **settings(endpoint)}
+    wanted = {**os.environ, **changes(endpoint)}  # noqa: TID251 - a command inherits its environment
+    return {name: value for name, value in wanted.items() if value is not None}
+
+
+def inherited() -> dict[str, str]:
+    """This process's environment for an emulator: without what makes warnings of its libraries errors."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"}  # noqa: TID251
 
 
 def leave_profile() -> None:
@@ -41,6 +49,11 @@ def leave_profile() -> None:
         os.environ.pop(name, None)  # noqa: TID251 - no setting of ours
 
 
-def _region() -> str:
+def region() -> str:
+    """The region that is set here, or else the usual."""
     environ = os.environ  # noqa: TID251 - a region that is set stays
     return environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or REGION
+
+
+def _leads_elsewhere(name: str) -> bool:
+    return name in _ELSEWHERE or name.startswith("AWS_ENDPOINT_URL_")

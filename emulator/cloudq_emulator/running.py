@@ -7,7 +7,9 @@ import contextlib
 import errno
 import json
 import logging
+import os
 import signal
+import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -36,6 +38,7 @@ class Options:
     queues: tuple[str, ...]
     template: Path | None
     verbose: bool
+    until_eof: bool
     as_json: bool
     command: tuple[str, ...]
 
@@ -58,6 +61,8 @@ def run(options: Options) -> int:
 
 async def _run(options: Options) -> int:
     signals = _catch_signals()
+    if options.until_eof:
+        _end_with_stdin(signals)
     server = Server(options.host, options.port, options.account)
     if options.verbose:
         server.counts.on_add = _print_request
@@ -83,6 +88,19 @@ def _catch_signals() -> asyncio.Queue[int]:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, caught.put_nowait, number)
     return caught
+
+
+def _end_with_stdin(signals: asyncio.Queue[int]) -> None:
+    loop = asyncio.get_running_loop()
+
+    def read() -> None:
+        while os.read(0, 4096):
+            pass
+        with contextlib.suppress(RuntimeError):  # the loop is closed: it has ended already
+            loop.call_soon_threadsafe(signals.put_nowait, signal.SIGTERM)
+
+    # A thread, since stdin may be a file, which no event loop watches.
+    threading.Thread(target=read, name="stdin", daemon=True).start()
 
 
 async def _start(server: Server, options: Options) -> None:
