@@ -255,6 +255,7 @@ class Supervisor:
             case _:
                 self._early_deaths = 0
                 self._ledger.join(child, self._plan.slots)
+                logger.info("child %d is ready", child, extra={"action": "child_ready"})
 
     def _ended(self, news: Exited) -> None:
         connection = self._connections.pop(news.number)
