@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
+import struct
 from collections import deque
 from dataclasses import dataclass
 from email.utils import formatdate
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _REASONS: Final = {status.value: status.phrase.encode() for status in HTTPStatus}
+_NO_CONTENT: Final = 204
 _QUEUED: Final = 32
 """Pipelined requests that wait on one connection before we stop reading from it."""
 
@@ -63,12 +66,23 @@ class Request:
 
 @dataclass(slots=True)
 class Response:
-    """One answer; `Content-Length`, `Date` and `Connection` are added on the way out."""
+    """One answer; `Content-Length`, `Date` and `Connection` are added on the way out.
+
+    Args:
+        status: The HTTP status.
+        body: Its content.
+        content_type: The content's type; empty if `headers` say it, who then may say its length, too.
+        headers: Any others.
+    """
 
     status: int
     body: bytes
     content_type: bytes = b"application/json"
     headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+class HangUp(Exception):  # noqa: N818 - no error, an order
+    """Raised by a handler's coroutine: reset the connection instead of answering."""
 
 
 class Connection(asyncio.Protocol):
@@ -119,7 +133,6 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         self._target = b""
         self._raw_headers: list[tuple[bytes, bytes]] = []
-        self._headers: dict[bytes, bytes] = {}
         self._chunks: list[bytes] = []
 
     def on_url(self, url: bytes) -> None:
@@ -127,13 +140,11 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._raw_headers.append((name, value))
-        name = name.lower()
-        if name in self._headers:
-            value = self._headers[name] + b"," + value
-        self._headers[name] = value
 
     def on_headers_complete(self) -> None:
-        if self._headers.get(b"expect", b"").lower() == b"100-continue" and self._transport is not None:
+        headers = self._headers = _by_name(self._raw_headers)
+        expected = headers.get(b"expect")
+        if expected and expected.lower() == b"100-continue" and self._transport is not None:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
@@ -145,7 +156,7 @@ class Connection(asyncio.Protocol):
             self._target.decode("latin-1"),
             self._headers,
             self._raw_headers,
-            b"".join(self._chunks),
+            self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks),
             self._parser.should_keep_alive(),
         )
         if self._task is None:
@@ -172,6 +183,9 @@ class Connection(asyncio.Protocol):
     async def _answer_later(self, request: Request, coming: Coroutine[None, None, Response]) -> None:
         try:
             response = await coming
+        except HangUp:
+            self._reset()
+            return
         except Exception:
             logger.exception("A request could not be answered", extra={"action": "request_failed"})
             response = _broken()
@@ -182,6 +196,13 @@ class Connection(asyncio.Protocol):
         if self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
 
+    def _reset(self) -> None:
+        if self._transport is not None:
+            # A socket that is closed without lingering tells its other end by RST.
+            linger = struct.pack("ii", 1, 0)
+            self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            self._transport.abort()
+
     def _write(self, response: Response, *, keep_alive: bool, is_head: bool = False) -> None:
         transport = self._transport
         if transport is None or transport.is_closing():
@@ -191,33 +212,48 @@ class Connection(asyncio.Protocol):
             transport.close()
 
 
+def _by_name(raw_headers: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    headers = {name.lower(): value for name, value in raw_headers}
+    if len(headers) < len(raw_headers):  # some are repeated
+        for name in headers:
+            headers[name] = b",".join(value for other, value in raw_headers if other.lower() == name)
+    return headers
+
+
 def _encode(response: Response, *, keep_alive: bool, is_head: bool) -> bytes:
     status, body = response.status, response.body
-    lines = [
-        b"HTTP/1.1 %d %s" % (status, _REASONS.get(status, b"")),
-        b"Date: " + _date(),
-        *(b"%s: %s" % header for header in response.headers),
-    ]
-    names = {name.lower() for name, _ in response.headers} if response.headers else ()
-    if response.content_type and b"content-type" not in names:
-        lines.append(b"Content-Type: " + response.content_type)
-    # A HEAD's answer has the length of what a GET would bring.
-    if b"content-length" not in names and status != HTTPStatus.NO_CONTENT:
-        lines.append(b"Content-Length: %d" % len(body))
-    lines.append(b"Connection: keep-alive" if keep_alive else b"Connection: close")
-    return b"\r\n".join(lines) + b"\r\n\r\n" + (b"" if is_head else body)
+    head = _head(status, response.content_type, keep_alive)
+    for name, value in response.headers:
+        head += b"%b: %b\r\n" % (name, value)
+    # A HEAD's answer has the length of what a GET would bring, and brings it itself where it is moto's.
+    if status != _NO_CONTENT and (response.content_type or not _has_length(response)):
+        head += b"Content-Length: %d\r\n" % len(body)
+    return head + b"\r\n" if is_head else b"%b\r\n%b" % (head, body)
 
 
-_dates: dict[int, bytes] = {}
+def _has_length(response: Response) -> bool:
+    return any(name.lower() == b"content-length" for name, _ in response.headers)
 
 
-def _date() -> bytes:
+_heads: dict[tuple[int, bytes, bool], tuple[int, bytes]] = {}
+
+
+def _head(status: int, content_type: bytes, keep_alive: bool) -> bytes:  # noqa: FBT001 - a part of the key
+    """The lines that every answer of a kind has; made once a second."""
     second = int(real_now())
-    date = _dates.get(second)
-    if date is None:
-        _dates.clear()
-        date = _dates[second] = formatdate(second, usegmt=True).encode()
-    return date
+    key = status, content_type, keep_alive
+    made_at, head = _heads.get(key, (0, b""))
+    if made_at != second:
+        lines = [
+            b"HTTP/1.1 %d %b" % (status, _REASONS.get(status, b"")),
+            b"Date: " + formatdate(second, usegmt=True).encode(),
+            b"Connection: keep-alive" if keep_alive else b"Connection: close",
+        ]
+        if content_type:
+            lines.append(b"Content-Type: " + content_type)
+        head = b"\r\n".join([*lines, b""])
+        _heads[key] = second, head
+    return head
 
 
 def _broken() -> Response:
