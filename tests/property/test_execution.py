@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -79,6 +80,12 @@ contexts = st.builds(
     max_receives=st.integers(1, 12),
     has_count=st.booleans(),
 )
+
+
+@pytest.fixture(autouse=True)
+def quiet(caplog: pytest.LogCaptureFixture) -> None:
+    """Some of these texts are no UTF-8, which xdist can't carry from process to process."""
+    caplog.set_level(logging.CRITICAL, "cloudq")
 
 
 class Odd(BaseException): ...
