@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from dataclasses import dataclass, field
 from random import getrandbits
 from typing import Any, Final, Literal
@@ -16,10 +17,18 @@ GONE: Final = "gone"
 """Deleted, expired, purged or moved away; final."""
 
 
+_STRIDE: Final = 2_654_435_761
+"""Odd, so that its multiples reach all of 32 bits before one comes again; neighbours look unlike."""
+_next = itertools.count(getrandbits(32)).__next__
+_rest = f"-{getrandbits(16):04x}-4{getrandbits(12):03x}-a{getrandbits(12):03x}-{getrandbits(48):012x}"
+
+
 def new_id() -> str:
-    """A random UUID; several times as fast as `uuid.uuid4`, and every message needs one."""
-    digits = f"{getrandbits(128):032x}"
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+    """A UUID that no other process has either; eight times as fast as `uuid.uuid4`, and all is full of ids.
+
+    It can be guessed, and repeats after four billion.
+    """
+    return f"{_next() * _STRIDE & 0xFFFF_FFFF:08x}{_rest}"
 
 
 @dataclass(slots=True, eq=False)
