@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -48,10 +49,10 @@ class Call:
         Raises:
             SqsError: There is none, or it is no queue's URL.
         """
-        account, region, name = locate(self.required("QueueUrl"), self.account, self.region)
-        self.touched = self.registry.get(account, region, name)
-        self.touched.advance(self.now)
-        return self.touched
+        key = locate(self.required("QueueUrl"), self.account, self.region)
+        self.touched = queue = self.registry.get(*key)
+        queue.advance(self.now)
+        return queue
 
     def url(self, queue: Queue) -> str:
         """A queue's URL, on the host that the caller reached us by."""
@@ -69,6 +70,7 @@ class Call:
         return value
 
 
+@functools.lru_cache(maxsize=1_000)
 def locate(url: str, account: str, region: str) -> tuple[str, str, str]:
     """Account, region and name of the queue that a URL means.
 

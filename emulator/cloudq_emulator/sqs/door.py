@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +14,7 @@ from cloudq_emulator.sqs.errors import SqsError
 from cloudq_emulator.sqs.protocol import json, query
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Coroutine
 
     from cloudq_emulator.caller import Caller
     from cloudq_emulator.counts import RequestCounts
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from cloudq_emulator.sqs.call import Call
     from cloudq_emulator.sqs.service import SqsService
 
+_OPERATIONS: Final = {json.TARGET_PREFIX + name.encode(): name for name in ACTIONS}
 _HOST: Final = re.compile(r"(?:[a-z0-9-]+\.)?(?:sqs|queue)\.")
 _QUEUE_PATH: Final = re.compile(r"/(?:queue/[a-z0-9-]+/)?\d{12}/[A-Za-z0-9_-]+(?:\.fifo)?/?")
 
@@ -53,40 +55,41 @@ class SqsDoor:
 
     def answer_json(self, request: Request, caller: Caller) -> Response | Coroutine[None, None, Response]:
         """Answer in the JSON protocol."""
-        operation = request.headers[b"x-amz-target"][len(json.TARGET_PREFIX) :].decode("latin-1")
-        exchange = _JsonExchange()
-        return self._answer(operation, lambda: json.read(request.body), request, caller, exchange)
+        target = request.headers[b"x-amz-target"]
+        operation = _OPERATIONS.get(target) or target[len(json.TARGET_PREFIX) :].decode("latin-1")
+        return self._answer(operation, None, request, caller, _JSON)
 
     def answer_query(self, request: Request, caller: Caller) -> Response | Coroutine[None, None, Response]:
         """Answer in the query protocol; a queue's URL may be the request's own path."""
         operation, params = query.read(form_of(request))
         if "QueueUrl" not in params and _QUEUE_PATH.fullmatch(request.path):
             params["QueueUrl"] = request.path
-        return self._answer(operation, lambda: params, request, caller, _QueryExchange(operation))
+        return self._answer(operation, params, request, caller, _QueryExchange(operation))
 
     def _answer(
         self,
         operation: str,
-        read: Callable[[], dict[str, Any]],
+        params: dict[str, Any] | None,
         request: Request,
         caller: Caller,
         exchange: _JsonExchange | _QueryExchange,
     ) -> Response | Coroutine[None, None, Response]:
-        queue = ""
+        call = None
         try:
-            host = request.header(b"host")
-            origin = f"http://{host}" if host else ""
-            call = self._service.begin(read(), account=caller.account, region=caller.region, origin=origin)
-            try:
-                answer = self._service.perform(operation, call)
-            finally:
-                queue = call.touched.name if call.touched else ""
+            if params is None:
+                params = json.read(request.body)
+            host = request.headers.get(b"host")
+            call = self._service.begin(
+                params, account=caller.account, region=caller.region, origin=_origin(host) if host else ""
+            )
+            answer = self._service.perform(operation, call)
         except SqsError as error:
+            queue = call.touched.name if call and call.touched else ""
             self._counts.add("sqs", operation, queue, error.status)
             return exchange.refuse(error)
         if isinstance(answer, Reception):
             return self._answer_later(operation, call, answer, exchange)
-        self._counts.add("sqs", operation, queue, 200)
+        self._counts.add("sqs", operation, call.touched.name if call.touched else "", 200)
         return exchange.accept(answer)
 
     async def _answer_later(
@@ -106,6 +109,9 @@ class _JsonExchange:
     def refuse(self, error: SqsError) -> Response:
         body, code = json.write_error(error)
         return Response(error.status, body, json.CONTENT_TYPE, (_request_id(), (b"x-amzn-query-error", code)))
+
+
+_JSON: Final = _JsonExchange()
 
 
 class _QueryExchange:
@@ -129,3 +135,8 @@ class _QueryExchange:
 
 def _request_id() -> tuple[bytes, bytes]:
     return b"x-amzn-RequestId", new_id().encode()
+
+
+@functools.lru_cache(maxsize=100)
+def _origin(host: bytes) -> str:
+    return f"http://{host.decode('latin-1')}"

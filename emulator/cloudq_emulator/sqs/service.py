@@ -37,6 +37,8 @@ class SqsService:
         self.origin = origin
         self.registry = Registry()
         self.polls = LongPolls(clock)
+        self.disturber: Callable[[str, Call], dict[str, Any] | Reception] | None = None
+        """Performs operations in the actions' place, if set: while there are faults."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
 
@@ -78,11 +80,12 @@ class SqsService:
         if action is None:
             raise INVALID_ACTION.error(operation=operation)
         try:
-            return action(call)
+            return action(call) if self.disturber is None else self.disturber(operation, call)
         finally:
             if operation == "DeleteQueue" and call.touched is not None:
                 self.polls.release(call.touched)
-            self.polls.serve()
+            if self.polls.woken:
+                self.polls.serve()
 
     def live_on(self, loop: asyncio.AbstractEventLoop) -> None:
         """Settle on an event loop; called on its thread."""

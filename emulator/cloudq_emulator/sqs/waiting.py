@@ -7,9 +7,12 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cloudq_emulator.sqs.actions import Reception
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cloudq_emulator.clock import MovableClock
-    from cloudq_emulator.sqs.actions import Reception
     from cloudq_emulator.sqs.engine.queue import Queue
 
 
@@ -38,9 +41,12 @@ class LongPolls:
     def __init__(self, clock: MovableClock) -> None:
         self._clock = clock
         self._polls: dict[Queue, deque[_Poll]] = {}
-        self._woken: list[Queue] = []
+        self.woken: list[Queue] = []
+        """Watched queues that have messages since the last `serve`."""
         self._timer: asyncio.TimerHandle | None = None
         self._armed_for: float | None = None
+        self.attempt: Callable[[Reception, float], dict[str, Any]] = Reception.attempt
+        """Tries a receive; faults stand in for it."""
         clock.watch(self._tick)
 
     @property
@@ -68,7 +74,7 @@ class LongPolls:
 
     def became_ready(self, queue: Queue) -> None:
         """A watched queue has a message; it is handed out by `serve`, once the operation is through."""
-        self._woken.append(queue)
+        self.woken.append(queue)
 
     def will_be_due(self, at: float) -> None:
         """A delay or a lease of a watched queue ends `at`."""
@@ -77,10 +83,9 @@ class LongPolls:
 
     def serve(self) -> None:
         """Hand what arrived to those who wait for it. Called after every operation."""
-        if self._woken:
-            now = self._clock.now()
-            while self._woken:
-                self._serve(self._woken.pop(), now)
+        now = self._clock.now()
+        while self.woken:
+            self._serve(self.woken.pop(), now)
 
     def release(self, queue: Queue | None = None) -> None:
         """End the waits on a queue that is deleted, or all, with no messages."""
@@ -107,7 +112,7 @@ class LongPolls:
         for poll in self._polls.get(queue, ()):
             if poll.answer.done():
                 continue
-            answer = poll.reception.attempt(now)
+            answer = self.attempt(poll.reception, now)
             if not answer:
                 return
             poll.answer.set_result(answer)
