@@ -10,7 +10,7 @@ import json
 import marshal
 import struct
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from cloudq.delivery import (
     Dead,
@@ -25,9 +25,14 @@ from cloudq.delivery import (
     RetryLater,
 )
 
-__all__ = ["Reader", "pack", "pack_execution", "unpack_execution"]
+__all__ = ["FrameError", "Reader", "pack", "pack_execution", "unpack_execution"]
 
 _LENGTH = struct.Struct(">I")
+_LONGEST = 512 * 1024 * 1024
+
+
+class FrameError(ValueError):
+    """The other end has said what is no frame: a task wrote into a descriptor that isn't its own."""
 
 
 def pack(*words: Any) -> bytes:
@@ -43,17 +48,33 @@ class Reader:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> Iterator[tuple[Any, ...]]:
-        """The frames that `data` completes."""
+        """The frames that `data` completes.
+
+        Raises:
+            FrameError: It is no frame.
+        """
         self._buffer += data
         at = 0
         while len(self._buffer) - at >= _LENGTH.size:
             (length,) = _LENGTH.unpack_from(self._buffer, at)
             end = at + _LENGTH.size + length
+            if length > _LONGEST:
+                raise FrameError(f"a frame of {length} bytes")
             if len(self._buffer) < end:
                 break
-            yield marshal.loads(memoryview(self._buffer)[at + _LENGTH.size : end].tobytes())  # noqa: S302 - see above
+            yield _words(bytes(self._buffer[at + _LENGTH.size : end]))
             at = end
         del self._buffer[:at]
+
+
+def _words(data: bytes) -> tuple[Any, ...]:
+    try:
+        words = marshal.loads(data)  # noqa: S302 - our own processes wrote it; see the module's docstring
+    except (EOFError, TypeError, ValueError) as error:
+        raise FrameError(str(error)) from error
+    if not isinstance(words, tuple):
+        raise FrameError(f"a {type(words).__name__}, not a tuple")
+    return cast("tuple[Any, ...]", words)
 
 
 def pack_execution(execution: Execution) -> tuple[Any, ...]:

@@ -12,7 +12,7 @@ import logging
 import selectors
 import socket
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -24,7 +24,7 @@ from cloudq.execution import Context, crashed, timed_out
 from cloudq.settling import Settler
 from cloudq.worker.connection import Connection
 from cloudq.worker.crew import Crew, Exited
-from cloudq.worker.frames import unpack_execution
+from cloudq.worker.frames import FrameError, unpack_execution
 from cloudq.worker.lane import Lane
 from cloudq.worker.ledger import Holding, Ledger
 from cloudq.worker.snapshot import Snapshot
@@ -244,6 +244,15 @@ class Supervisor:
 
     # What children say
 
+    def _hear(self, child: int, frames: Iterator[tuple[Any, ...]]) -> None:
+        try:
+            for frame in frames:
+                self._heard(child, frame)
+        except (TypeError, ValueError) as error:
+            # What it says can't be relied on any more; what it held is run again.
+            logger.error("child %d spoke nonsense: %s", child, error, extra={"action": "child_garbled"})  # noqa: TRY400 - its traceback says nothing
+            self._crew.kill(child)
+
     def _heard(self, child: int, frame: tuple[Any, ...]) -> None:
         match frame:
             case ("finished", tag, words):
@@ -252,15 +261,16 @@ class Supervisor:
                 self._ledger.start(tag, self._clock.monotonic(), self._limit(tag))
             case ("returned", tags):
                 self._ledger.hand_back(tags)
-            case _:
+            case ("ready",):
                 self._early_deaths = 0
                 self._ledger.join(child, self._plan.slots)
                 logger.info("child %d is ready", child, extra={"action": "child_ready"})
+            case _:
+                raise FrameError(f"{frame[:1]!r} means nothing")
 
     def _ended(self, news: Exited) -> None:
         connection = self._connections.pop(news.number)
-        for frame in connection.drain():
-            self._heard(news.number, frame)
+        self._hear(news.number, connection.drain())
         is_early = not connection.was_heard
         self._unwatch(connection)
         connection.close()
@@ -370,8 +380,7 @@ class Supervisor:
             elif key.data == "news":
                 self._hear_news()
             elif (connection := self._connections.get(key.data)) is not None:
-                for frame in connection.read():
-                    self._heard(key.data, frame)
+                self._hear(key.data, connection.read())
                 if connection.is_broken:
                     self._unwatch(connection)  # its end is news that comes from the crew
         while self._posted:
