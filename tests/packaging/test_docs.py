@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -54,37 +55,45 @@ def readme(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def worker(readme: Path) -> Iterator[subprocess.Popen[str]]:
+@contextmanager
+def started(command: str, cwd: Path) -> Generator[subprocess.Popen[str]]:
+    """A shell command, with all that it starts, killed at the end."""
     process = subprocess.Popen(
-        [str(BIN / "cloudq"), "worker", "-A", "tasks"],
-        cwd=readme,
+        ["sh", "-c", command],
+        cwd=cwd,
         env=environment(),
+        stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
+        start_new_session=True,
     )
-    yield process
-    process.terminate()
-    stuck = threading.Timer(PATIENCE / 2, process.kill)
-    stuck.start()
-    process.wait()
-    stuck.cancel()
+    try:
+        yield process
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
 
 
-def test_readme_s_example_prints_what_it_shows(readme: Path, worker: subprocess.Popen[str]):
+def test_readme_s_example_prints_what_it_shows(readme: Path):
     (shown,) = blocks(ROOT / "README.md", "text")
 
-    assert run(sys.executable, "buy.py", cwd=readme) == shown
-    assert worker.poll() is None
+    with started("exec cloudq worker -A tasks", readme) as worker:
+        printed = run(sys.executable, "buy.py", cwd=readme)
+        is_alive = worker.poll() is None
+
+    assert printed == shown
+    assert is_alive
 
 
 def test_readme_s_example_prints_the_same_on_the_emulator(readme: Path):
-    (shown,) = blocks(ROOT / "README.md", "text")
+    shown = blocks(ROOT / "README.md", "text")[0].splitlines()
     (command,) = [block for block in blocks(ROOT / "README.md", "sh") if "cloudq emulate" in block]
 
-    printed = run("sh", "-c", command, cwd=readme)
+    with started(command.replace("cloudq emulate", "cloudq emulate --port 0"), readme) as process:
+        assert process.stdout is not None
+        printed = [line.rstrip() for _, line in zip(shown, process.stdout, strict=False)]
 
-    assert printed.endswith(shown), printed
+    assert printed == shown
 
 
 @pytest.mark.parametrize("page", ["tasks", "configuration"])
