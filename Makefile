@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format clean-install-test template build clean
+.PHONY: help demo test check format bench-emulator clean-install-test template build clean
 
 help: ## what this project can do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ format: $(VENV)/.dev ## put the code into the project's format
 
 template: $(VENV)/.dev ## write template.yaml anew from examples/shop
 	@$(BIN)/cloudq infra template -A examples.shop.tasks -o template.yaml
+
+bench-emulator: $(VENV)/.dev ## the emulator beside moto_server; ten minutes, a half with BENCH=--quick
+	@$(BIN)/python -m benchmarks.emulator $(BENCH)
 
 clean-install-test: $(VENV)/.dev ## the wheel, alone in an empty environment, runs tasks
 	@$(BIN)/pytest -q tests/packaging -m wheel

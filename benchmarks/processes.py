@@ -29,8 +29,14 @@ def running(command: Sequence[str], *, stderr: int | None = None) -> Iterator[su
 
 def cpu_seconds(pid: int) -> float:
     """CPU time of a process's threads, to the nanosecond; those that have ended are not in it."""
-    threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
-    return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
+    return sum(map(_thread_seconds, Path(f"/proc/{pid}/task").iterdir()))
+
+
+def _thread_seconds(thread: Path) -> float:
+    try:
+        return int((thread / "schedstat").read_text().split()[0]) / 1e9
+    except (FileNotFoundError, ProcessLookupError):  # it has ended since it was listed
+        return 0.0
 
 
 def resident_bytes(pid: int) -> int:

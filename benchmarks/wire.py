@@ -17,7 +17,7 @@ Session = Generator[bytes, bytes, None]
 
 _LENGTH: Final = b"\r\nContent-Length: "
 _CLOSE: Final = b"\r\nConnection: close"
-"""As all servers measured here spell them; a look without regard to case would cost more than all the rest."""
+"""As all servers here spell them; a look without regard to case would cost more than all the rest."""
 _CHUNK: Final = 1 << 18
 _TIMEOUT: Final = 60.0
 """Seconds without an answer after which a run is given up."""

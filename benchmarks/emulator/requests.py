@@ -73,7 +73,9 @@ class Requests:
             request(host, "SendMessage", {"QueueUrl": url, "MessageBody": body}),
             request(host, "SendMessageBatch", {"QueueUrl": url, "Entries": entries}),
             request(host, "ReceiveMessage", {"QueueUrl": url, "MaxNumberOfMessages": BATCH}),
-            request(host, "ReceiveMessage", {"QueueUrl": url, "MaxNumberOfMessages": 1, "WaitTimeSeconds": 20}),
+            request(
+                host, "ReceiveMessage", {"QueueUrl": url, "MaxNumberOfMessages": 1, "WaitTimeSeconds": 20}
+            ),
         )
 
     def delete_batch(self, received: bytes) -> bytes:
