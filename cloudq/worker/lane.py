@@ -6,7 +6,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from cloudq.errors import CloudqError
 
@@ -19,24 +19,30 @@ logger = logging.getLogger(__name__)
 
 
 class Lane(Generic[J, A]):
-    """Runs `call(job)` in a thread of its own and hands what came of it to `report`.
+    """Runs `call(job)` in a thread of its own, and `then(job, answer)` in the loop's.
 
     Args:
         name: The thread's name.
         call: What blocks.
-        report: Called from the lane's thread with the job and its answer or its error.
+        then: Gets the job with its answer or its error.
+        post: Has a call made in the loop's thread.
     """
 
     def __init__(
-        self, name: str, call: Callable[[J], A], report: Callable[[J, A | CloudqError], None]
+        self,
+        name: str,
+        call: Callable[[J], A],
+        then: Callable[[J, A | CloudqError], None],
+        post: Callable[[Callable[[], None]], Any],
     ) -> None:
         self._call = call
-        self._report = report
+        self._then = then
+        self._post = post
         self._jobs: queue.SimpleQueue[J | None] = queue.SimpleQueue()
+        self.is_busy = False
+        """Whether a call is under way; the loop's thread alone changes it."""
         self._thread = threading.Thread(target=self._run, name=f"cloudq-{name}", daemon=True)
         self._thread.start()
-        self.is_busy = False
-        """Set by `submit`, cleared by the loop once it has seen the answer."""
 
     def submit(self, job: J) -> None:
         """Start a call; only when the lane isn't busy."""
@@ -51,6 +57,13 @@ class Lane(Generic[J, A]):
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
             self._report(job, self._answer(job))
+
+    def _report(self, job: J, answer: A | CloudqError) -> None:
+        def seen() -> None:
+            self.is_busy = False
+            self._then(job, answer)
+
+        self._post(seen)
 
     def _answer(self, job: J) -> A | CloudqError:
         try:

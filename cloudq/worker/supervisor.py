@@ -6,40 +6,32 @@ is handled in the loop, as is what children say. Nothing here decides: the ledge
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
-import selectors
-import socket
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from cloudq.app import App
 from cloudq.clock import Clock
-from cloudq.delivery import Answer, Delivery, Execution, Outcome, Requeue, Settled, Unknown
+from cloudq.delivery import Answer, Delivery, Execution, Requeue, Unknown
 from cloudq.errors import CloudqError
 from cloudq.execution import Context, crashed, timed_out
 from cloudq.settling import Settler
-from cloudq.worker.connection import Connection
+from cloudq.worker.children import Children
 from cloudq.worker.crew import Crew, Exited
+from cloudq.worker.fetch import Fetcher
 from cloudq.worker.frames import FrameError, unpack_execution
+from cloudq.worker.keeper import Keeper
 from cloudq.worker.lane import Lane
 from cloudq.worker.ledger import Holding, Ledger
+from cloudq.worker.loop import Loop
 from cloudq.worker.snapshot import Snapshot
 
 __all__ = ["Plan", "Supervisor"]
 
-J = TypeVar("J")
-A = TypeVar("A")
-
 logger = logging.getLogger(__name__)
 
-WAIT = 1.0
-"""Seconds that a receive waits where the broker sets no limit: how long a stop waits for it at most."""
-_LONGEST_BACKOFF = 30.0
-_BURST_PAUSE = 0.05
 _LAST_SETTLING = 10.0
 """Seconds past the grace time for which a broker that doesn't answer is asked again to settle."""
 _EARLY_DEATHS = 3
@@ -79,20 +71,16 @@ class Supervisor:
     """
 
     def __init__(self, app: App, snapshot: Snapshot, crew: Crew, plan: Plan, clock: Clock) -> None:
-        self._app, self._snapshot, self._crew, self._plan, self._clock = app, snapshot, crew, plan, clock
+        self._app, self._snapshot, self._plan, self._clock = app, snapshot, plan, clock
         self._limits = app.broker.limits
-        self._wait = 0.0 if plan.is_burst else min(self._limits.max_wait or WAIT, plan.lease / 3)
         self._ledger = Ledger(lease=plan.lease, detects_lost=self._limits.detects_lost_ack)
         self._settler = Settler(app.broker, app.results)
-        self._selector = selectors.DefaultSelector()
-        self._wake_in, self._wake_out = socket.socketpair()
-        self._posted: deque[Callable[[], None]] = deque()
-        self._connections: dict[int, Connection] = {}
+        self._loop = Loop()
+        self._children = Children(crew, self._loop, self._heard, self._ended)
         self._caps = {name: app.queue(name).max_receives for name in plan.queues}
         self._overdue: dict[int, float] = {}
         self._dismissed: set[int] = set()
         self._early_deaths = 0
-        self._fetch_failures, self._fetch_at, self._look_at = 0, 0.0, 0.0
         self._stop_at: float | None = None
         self._is_hurried = self._is_abandoned = False
         self.problem: str | None = None
@@ -111,147 +99,102 @@ class Supervisor:
         """
         for queue in self._plan.queues:
             self._app.declare(queue)
-        self._fetcher: Lane[tuple[float, int], list[Delivery]] = self._lane(
-            "fetch", self._receive, self._fetched
-        )
-        self._settling: Lane[list[Holding], list[Answer]] = self._lane("settle", self._settle, self._settled)
-        self._keeper: Lane[tuple[float, list[Holding]], list[Answer]] = self._lane(
-            "keep", self._extend, self._extended
-        )
-        self._open()
+        self._start_lanes()
+        for _ in range(self._plan.children):
+            self._children.hire()
         try:
             while not self._is_over():
                 self._act(self._clock.monotonic())
-                self._listen(self._timeout(self._clock.monotonic()))
+                self._children.flush()
+                self._loop.turn(self._timeout(self._clock.monotonic()))
         finally:
             self._close()
 
     def stop(self) -> None:
         """Stop: start nothing new, let what runs end within the grace time. Again: now. From any thread."""
-        self._post(self._stop)
+        self._loop.post(self._stop)
 
     # Once a turn
 
     def _act(self, now: float) -> None:
-        if self._stop_at is not None:
+        if self._stop_at is None:
+            self._assign(now)
+        else:
             self._ledger.give_back_ready("the worker stops")
             if now >= self._stop_at and not self._is_abandoned:
                 self._abandon()
-        else:
-            self._assign(now)
         if self._snapshot.limits:
             for holding in self._ledger.overdue(now):
                 self._kill_overdue(holding)
-        if now >= self._look_at:
-            self._look_at = now + min(1.0, self._plan.lease / 20)
-            self._look_after_leases(now)
+        for holding in self._keeper.look(now):
+            if holding.child is not None:
+                self._children.send(holding.child, "lost", [holding.tag])
         if not self._settling.is_busy and (due := self._ledger.due_settlements(now)):
             self._settling.submit(due)
-        if self._may_fetch(now) and (room := self._ledger.room()):
-            self._fetcher.submit((now, min(room, self._limits.max_receive)))
+        if self._stop_at is None:
+            self._fetcher.fetch(now, self._ledger.room())
 
     def _assign(self, now: float) -> None:
         for child, holdings in self._ledger.assign(now).items():
+            given = [(holding.tag, holding.delivery) for holding in holdings]
             jobs = [
-                (
-                    one.tag,
-                    one.delivery.queue,
-                    one.delivery.body,
-                    one.delivery.receive_count,
-                    self._cap(one.delivery),
-                )
-                for one in holdings
+                (tag, one.queue, one.body, one.receive_count, self._caps[one.queue]) for tag, one in given
             ]
-            self._connections[child].send("run", self._limits.rewrites_on_release, jobs)
-
-    def _look_after_leases(self, now: float) -> None:
-        for holding in self._ledger.lapse(now):
-            logger.error("lease lost", extra={"action": "lease_lost", "message_id": holding.delivery.id})
-            if holding.child is not None:
-                self._connections[holding.child].send("lost", [holding.tag])
-        if not self._keeper.is_busy and (due := self._ledger.due_extensions(now)):
-            self._keeper.submit((now, due))
-
-    def _may_fetch(self, now: float) -> bool:
-        return self._stop_at is None and not self._fetcher.is_busy and now >= self._fetch_at
+            self._children.send(child, "run", self._limits.rewrites_on_release, jobs)
 
     def _timeout(self, now: float) -> float:
-        moments = [self._look_at]
+        moments = [self._keeper.next_at]
         if self._stop_at is not None and not self._is_abandoned:
             moments.append(self._stop_at)
         if (settle_at := self._ledger.settle_at()) is not None and not self._settling.is_busy:
             moments.append(settle_at)
-        if self._stop_at is None and not self._fetcher.is_busy and self._fetch_at > now:
-            moments.append(self._fetch_at)
+        if self._stop_at is None and (fetch_at := self._fetcher.next_at) is not None and fetch_at > now:
+            moments.append(fetch_at)
         if self._snapshot.limits:
             moments += [one.kill_at for one in self._ledger.running if one.kill_at is not None]
         return max(0.0, min(moments) - now)
 
     def _is_over(self) -> bool:
-        if self._stop_at is None or self._posted:
+        if self._stop_at is None or self._loop.has_posted:
             return False
         if self._is_hurried or self._clock.monotonic() > self._stop_at + _LAST_SETTLING:
             return not self._settling.is_busy
         return not len(self._ledger) and not self._fetcher.is_busy
 
-    # In the lanes' threads
+    # What the lanes do and bring back
 
-    def _receive(self, job: tuple[float, int]) -> list[Delivery]:
-        return self._app.broker.receive(
-            self._plan.queues, limit=job[1], lease=self._plan.lease, wait=self._wait
+    def _start_lanes(self) -> None:
+        self._fetcher = Fetcher(
+            broker=self._app.broker,
+            queues=self._plan.queues,
+            lease=self._plan.lease,
+            is_burst=self._plan.is_burst,
+            clock=self._clock,
+            post=self._loop.post,
+            then=self._fetched,
         )
+        self._keeper = Keeper(self._app.broker, self._ledger, self._plan.lease, self._loop.post)
+        self._settling: Lane[list[Holding], list[Answer]] = Lane(
+            "settle", self._settle, self._settled, self._loop.post
+        )
+
+    def _fetched(self, deliveries: list[Delivery], asked_at: float) -> None:
+        self._ledger.admit(deliveries, asked_at)
+        if self._plan.is_burst and self._stop_at is None and not len(self._ledger):
+            self._stop()
 
     def _settle(self, due: list[Holding]) -> list[Answer]:
         return self._settler.settle(
             [(one.delivery, one.execution) for one in due if one.execution is not None]
         )
 
-    def _extend(self, job: tuple[float, list[Holding]]) -> list[Answer]:
-        return self._app.broker.extend([(holding.delivery, self._plan.lease) for holding in job[1]])
-
-    # What the lanes bring back
-
-    def _fetched(self, job: tuple[float, int], answer: list[Delivery] | CloudqError) -> None:
-        if isinstance(answer, CloudqError):
-            self._fetch_failures += 1
-            pause = min(_LONGEST_BACKOFF, 0.5 * 2.0 ** min(self._fetch_failures, 10))
-            self._fetch_at = self._clock.monotonic() + pause
-            logger.error(
-                "can't receive, next try in %.1f s: %s", pause, answer, extra={"action": "receive_failed"}
-            )
-            return
-        self._fetch_failures = 0
-        self._ledger.admit(answer, asked_at=job[0])
-        if self._plan.is_burst and not answer and not len(self._ledger):
-            self._stop()
-        elif self._plan.is_burst and not answer:
-            self._fetch_at = self._clock.monotonic() + _BURST_PAUSE
-
-    def _settled(self, job: list[Holding], answer: list[Answer] | CloudqError) -> None:
+    def _settled(self, due: list[Holding], answer: list[Answer] | CloudqError) -> None:
         now = self._clock.monotonic()
-        for holding, one in zip(job, _each(answer, len(job)), strict=True):
+        answers = [Unknown(str(answer))] * len(due) if isinstance(answer, CloudqError) else answer
+        for holding, one in zip(due, answers, strict=True):
             self._ledger.settled(holding.tag, one, now)
 
-    def _extended(self, job: tuple[float, list[Holding]], answer: list[Answer] | CloudqError) -> None:
-        for holding, one in zip(job[1], _each(answer, len(job[1])), strict=True):
-            self._ledger.extended(holding.tag, one, job[0])
-            if not isinstance(one, Settled):
-                logger.warning(
-                    "lease not extended: %s",
-                    one,
-                    extra={"action": "extend_failed", "message_id": holding.delivery.id},
-                )
-
-    # What children say
-
-    def _hear(self, child: int, frames: Iterator[tuple[Any, ...]]) -> None:
-        try:
-            for frame in frames:
-                self._heard(child, frame)
-        except (TypeError, ValueError) as error:
-            # What it says can't be relied on any more; what it held is run again.
-            logger.error("child %d spoke nonsense: %s", child, error, extra={"action": "child_garbled"})  # noqa: TRY400 - its traceback says nothing
-            self._crew.kill(child)
+    # What children say, and what they die of
 
     def _heard(self, child: int, frame: tuple[Any, ...]) -> None:
         match frame:
@@ -268,50 +211,35 @@ class Supervisor:
             case _:
                 raise FrameError(f"{frame[:1]!r} means nothing")
 
-    def _ended(self, news: Exited) -> None:
-        connection = self._connections.pop(news.number)
-        self._hear(news.number, connection.drain())
-        is_early = not connection.was_heard
-        self._unwatch(connection)
-        connection.close()
+    def _ended(self, news: Exited, was_heard: bool) -> None:  # noqa: FBT001 - a callback
         for holding in self._ledger.leave(news.number):
             self._ledger.finish(holding.tag, self._post_mortem(holding, news))
         self._dismissed.discard(news.number)
-        if self._stop_at is None:
-            self._replace(news, is_early=is_early)
+        if self._stop_at is not None:
+            return
+        self._early_deaths = 0 if was_heard else self._early_deaths + 1
+        if self._early_deaths < _EARLY_DEATHS:
+            logger.warning("a child is gone: %s", news.cause, extra={"action": "child_ended"})
+            self._children.hire()
+            return
+        self.problem = f"{self._early_deaths} children in a row died before they were ready; {news.cause}"
+        logger.error("%s", self.problem, extra={"action": "worker_failed"})
+        self._stop()
 
     def _post_mortem(self, holding: Holding, news: Exited) -> Execution:
         delivery = holding.delivery
         context = Context(
             queue=delivery.queue,
             receive_count=delivery.receive_count,
-            max_receives=self._cap(delivery),
+            max_receives=self._caps[delivery.queue],
             has_count=self._limits.rewrites_on_release,
         )
         if (limit := self._overdue.pop(holding.tag, None)) is not None:
             policy = self._snapshot.policies[json.loads(delivery.body)["task"]]
             return timed_out(delivery.body, context, policy, limit)
         if news.number in self._dismissed:
-            outcome: Outcome = Requeue(why="its process was ended with another task's")
-            return Execution(outcome=outcome)
+            return Execution(outcome=Requeue(why="its process was ended with another task's"))
         return crashed(delivery.body, context, news.cause)
-
-    def _replace(self, news: Exited, *, is_early: bool) -> None:
-        self._early_deaths = self._early_deaths + 1 if is_early else 0
-        if self._early_deaths >= _EARLY_DEATHS:
-            self.problem = f"{self._early_deaths} children in a row died before they were ready; {news.cause}"
-            logger.error("%s", self.problem, extra={"action": "worker_failed"})
-            self._stop()
-            return
-        logger.warning("a child is gone: %s", news.cause, extra={"action": "child_ended"})
-        self._hire()
-
-    # Deeds
-
-    def _hire(self) -> None:
-        number, ours = self._crew.hire()
-        self._connections[number] = Connection(ours)
-        self._selector.register(ours, selectors.EVENT_READ, number)
 
     def _kill_overdue(self, holding: Holding) -> None:
         child, limit = holding.child, self._limit(holding.tag)
@@ -320,35 +248,8 @@ class Supervisor:
             return
         self._overdue[holding.tag] = limit
         self._dismissed.add(child)
-        if not self._crew.kill(child):
+        if not self._children.kill(child):
             logger.error("past its time limit, and can't be killed in this pool", extra={"action": "overdue"})
-
-    def _stop(self) -> None:
-        now = self._clock.monotonic()
-        if self._stop_at is None:
-            self._stop_at = now + self._plan.grace
-            logger.info("stopping", extra={"action": "worker_stopping"})
-            for connection in self._connections.values():
-                connection.send("return")
-        else:
-            self._stop_at, self._is_hurried = now, True
-            self._abandon()
-            logger.warning(
-                "stopping at once: a receive under way may strand what it brings for a lease (%g s)",
-                self._plan.lease,
-                extra={"action": "worker_hurried"},
-            )
-
-    def _abandon(self) -> None:
-        """The grace time is over: end what runs, and give it back as though it had not been received."""
-        self._is_abandoned = True
-        for holding in self._ledger.running:
-            if holding.child is not None:
-                self._dismissed.add(holding.child)
-                self._crew.kill(holding.child)
-            self._ledger.finish(
-                holding.tag, Execution(outcome=Requeue(why="the worker stopped while it ran"))
-            )
 
     def _limit(self, tag: int) -> float | None:
         """A message's time limit; its body is read only where some task has one."""
@@ -360,93 +261,40 @@ class Supervisor:
         except (ValueError, KeyError, TypeError):
             return None  # no message of ours: execute() says so
 
-    def _cap(self, delivery: Delivery) -> int:
-        return self._caps[delivery.queue]
+    # The end
 
-    # The loop's own
-
-    def _open(self) -> None:
-        for end in (self._wake_in, self._wake_out):
-            end.setblocking(False)
-        self._selector.register(self._wake_in, selectors.EVENT_READ)
-        self._watch_crew(is_watched=True)
-        for _ in range(self._plan.children):
-            self._hire()
-
-    def _listen(self, timeout: float) -> None:
-        for key, _ in self._selector.select(timeout):
-            if key.fileobj is self._wake_in:
-                self._wake_in.recv(4096)
-            elif key.data == "news":
-                self._hear_news()
-            elif (connection := self._connections.get(key.data)) is not None:
-                self._hear(key.data, connection.read())
-                if connection.is_broken:
-                    self._unwatch(connection)  # its end is news that comes from the crew
-        while self._posted:
-            self._posted.popleft()()
-        for number, connection in self._connections.items():
-            wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if connection.flush() else 0)
-            key = self._selector.get_map().get(connection.socket)
-            if key is not None and key.events != wanted:
-                self._selector.modify(connection.socket, wanted, number)
-
-    def _unwatch(self, connection: Connection) -> None:
-        if connection.socket in self._selector.get_map():
-            self._selector.unregister(connection.socket)
-
-    def _hear_news(self) -> None:
-        # A crew that has to start over comes back with another channel, which may have the old one's number.
-        self._watch_crew(is_watched=False)
-        for news in self._crew.news():
-            self._ended(news)
-        self._watch_crew(is_watched=True)
-
-    def _watch_crew(self, *, is_watched: bool) -> None:
-        if (channel := self._crew.channel) is None:
+    def _stop(self) -> None:
+        now = self._clock.monotonic()
+        if self._stop_at is None:
+            self._stop_at = now + self._plan.grace
+            logger.info("stopping", extra={"action": "worker_stopping"})
+            self._children.send_all("return")
             return
-        if is_watched:
-            self._selector.register(channel, selectors.EVENT_READ, "news")
-        else:
-            self._selector.unregister(channel)
+        self._stop_at, self._is_hurried = now, True
+        self._abandon()
+        logger.warning(
+            "stopping at once: a receive under way may strand what it brings for a lease (%g s)",
+            self._plan.lease,
+            extra={"action": "worker_hurried"},
+        )
 
-    def _lane(
-        self, name: str, call: Callable[[J], A], then: Callable[[J, A | CloudqError], None]
-    ) -> Lane[J, A]:
-        lane: Lane[J, A]
-
-        def report(job: J, answer: A | CloudqError) -> None:
-            def seen() -> None:
-                lane.is_busy = False
-                then(job, answer)
-
-            self._post(seen)
-
-        lane = Lane(name, call, report)
-        return lane
-
-    def _post(self, call: Callable[[], None]) -> None:
-        self._posted.append(call)
-        # Full: the loop is about to wake. Closed: it has ended, and a signal or a lane comes too late.
-        with contextlib.suppress(OSError):
-            self._wake_out.send(b".")
+    def _abandon(self) -> None:
+        """The grace time is over: end what runs, and give it back as though it had not been received."""
+        self._is_abandoned = True
+        execution = Execution(outcome=Requeue(why="the worker stopped while it ran"))
+        for holding in self._ledger.running:
+            if holding.child is not None:
+                self._dismissed.add(holding.child)
+                self._children.kill(holding.child)
+            self._ledger.finish(holding.tag, execution)
 
     def _close(self) -> None:
         if left := len(self._ledger):
             logger.error(
                 "%d messages return when their leases end", left, extra={"action": "messages_stranded"}
             )
-        for connection in self._connections.values():
-            connection.send("stop")
-            connection.flush()
-            connection.close()
-        self._crew.close()
+        self._children.close()
+        patience = 0.0 if self._is_hurried else 1.0
         for lane in (self._keeper, self._settling, self._fetcher):
-            lane.close(0.0 if self._is_hurried else 1.0)
-        self._selector.close()
-        self._wake_in.close()
-        self._wake_out.close()
-
-
-def _each(answer: list[Answer] | CloudqError, count: int) -> list[Answer]:
-    return [Unknown(str(answer))] * count if isinstance(answer, CloudqError) else answer
+            lane.close(patience)
+        self._loop.close()

@@ -1,0 +1,99 @@
+"""A supervisor's children: their connections, on its loop."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from cloudq.worker.connection import Connection
+from cloudq.worker.crew import Crew, Exited
+from cloudq.worker.loop import Loop
+
+__all__ = ["Children"]
+
+logger = logging.getLogger(__name__)
+
+
+class Children:
+    """Talks with the children of a crew.
+
+    Args:
+        crew: Where they come from.
+        loop: What watches their connections.
+        on_frame: Called with a child's number and what it said; raises ValueError or TypeError at nonsense.
+        on_end: Called when a child has ended; whether it had ever spoken is told with it.
+    """
+
+    def __init__(
+        self,
+        crew: Crew,
+        loop: Loop,
+        on_frame: Callable[[int, tuple[Any, ...]], None],
+        on_end: Callable[[Exited, bool], None],
+    ) -> None:
+        self._crew, self._loop, self._on_frame, self._on_end = crew, loop, on_frame, on_end
+        self._connections: dict[int, Connection] = {}
+        self._watch_crew()
+
+    def hire(self) -> None:
+        """Start one more."""
+        number, ours = self._crew.hire()
+        connection = self._connections[number] = Connection(ours)
+        self._loop.watch(ours, lambda: self._listen(number, connection))
+
+    def send(self, number: int, *words: Any) -> None:
+        """Say something to one."""
+        self._connections[number].send(*words)
+
+    def send_all(self, *words: Any) -> None:
+        """Say something to each."""
+        for connection in self._connections.values():
+            connection.send(*words)
+
+    def flush(self) -> None:
+        """Write what was said, as far as the sockets take it."""
+        for connection in self._connections.values():
+            self._loop.want_write(connection.socket, is_wanted=connection.flush())
+
+    def kill(self, number: int) -> bool:
+        """End one at once, if its crew can; tells whether."""
+        return self._crew.kill(number)
+
+    def close(self) -> None:
+        """End all that are left."""
+        self.send_all("stop")
+        for connection in self._connections.values():
+            connection.flush()
+            connection.close()
+        self._crew.close()
+
+    def _listen(self, number: int, connection: Connection) -> None:
+        self._hear(number, connection.read())
+        if connection.is_broken:
+            self._loop.unwatch(connection.socket)  # that it has ended is news that comes from the crew
+
+    def _hear(self, number: int, frames: Iterator[tuple[Any, ...]]) -> None:
+        try:
+            for frame in frames:
+                self._on_frame(number, frame)
+        except (TypeError, ValueError) as error:
+            # What it says can't be relied on any more; what it held is run again.
+            logger.error("child %d spoke nonsense: %s", number, error, extra={"action": "child_garbled"})  # noqa: TRY400 - its traceback says nothing
+            self._crew.kill(number)
+
+    def _hear_news(self) -> None:
+        # A crew that has to start over comes back with another channel, which may have the old one's number.
+        if self._crew.channel is not None:
+            self._loop.unwatch(self._crew.channel)
+        for news in self._crew.news():
+            connection = self._connections.pop(news.number)
+            self._hear(news.number, connection.drain())
+            self._loop.unwatch(connection.socket)
+            connection.close()
+            self._on_end(news, connection.was_heard)
+        self._watch_crew()
+
+    def _watch_crew(self) -> None:
+        if self._crew.channel is not None:
+            self._loop.watch(self._crew.channel, self._hear_news)

@@ -1,0 +1,96 @@
+"""Receiving for a whole worker: one receive at a time, with growing pauses while the broker fails."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from cloudq.brokers.base import Broker
+from cloudq.clock import Clock
+from cloudq.delivery import Delivery
+from cloudq.errors import CloudqError
+from cloudq.retry import Backoff
+from cloudq.worker.lane import Lane
+
+__all__ = ["Fetcher"]
+
+WAIT = 1.0
+"""Seconds that a receive waits where the broker sets no limit: how long a stop waits for it at most."""
+
+_PAUSE = Backoff(base=0.5, max=30.0)
+_BURST_PAUSE = 0.05
+
+logger = logging.getLogger(__name__)
+
+
+class Fetcher:
+    """Asks the broker for messages.
+
+    Args:
+        broker: Whom.
+        queues: Where, in order of preference.
+        lease: Seconds of the leases.
+        is_burst: Whether to look rather than wait.
+        clock: Time.
+        post: Has a call made in the loop's thread.
+        then: Gets what a receive brought, and when it was sent.
+    """
+
+    def __init__(
+        self,
+        *,
+        broker: Broker,
+        queues: Sequence[str],
+        lease: float,
+        is_burst: bool,
+        clock: Clock,
+        post: Callable[[Callable[[], None]], Any],
+        then: Callable[[list[Delivery], float], None],
+    ) -> None:
+        self._broker, self._queues, self._lease, self._clock, self._then = broker, queues, lease, clock, then
+        self._is_burst = is_burst
+        self._wait = 0.0 if is_burst else min(broker.limits.max_wait or WAIT, lease / 3)
+        self._failures = 0
+        self._at = 0.0
+        self._lane: Lane[tuple[float, int], list[Delivery]] = Lane(
+            "fetch", self._receive, self._received, post
+        )
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a receive is under way."""
+        return self._lane.is_busy
+
+    @property
+    def next_at(self) -> float | None:
+        """When a pause ends; None while a receive is under way."""
+        return None if self._lane.is_busy else self._at
+
+    def fetch(self, now: float, room: int) -> None:
+        """Ask for up to `room` messages, unless a receive is under way or a pause is on."""
+        if room and not self._lane.is_busy and now >= self._at:
+            self._lane.submit((now, min(room, self._broker.limits.max_receive)))
+
+    def close(self, timeout: float) -> None:
+        """End its thread, waiting for a receive under way for `timeout` seconds at most."""
+        self._lane.close(timeout)
+
+    def _receive(self, job: tuple[float, int]) -> list[Delivery]:
+        return self._broker.receive(self._queues, limit=job[1], lease=self._lease, wait=self._wait)
+
+    def _received(self, job: tuple[float, int], answer: list[Delivery] | CloudqError) -> None:
+        now = self._clock.monotonic()
+        if isinstance(answer, CloudqError):
+            self._failures += 1
+            pause = _PAUSE.delay(self._failures, chance=random.random)
+            self._at = now + pause
+            logger.error(
+                "can't receive, next try in %.1f s: %s", pause, answer, extra={"action": "receive_failed"}
+            )
+            return
+        self._failures = 0
+        if self._is_burst and not answer:
+            self._at = now + _BURST_PAUSE
+        self._then(answer, job[0])
