@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from cloudq_emulator.faults import FaultError
 from cloudq_emulator.http import Response
 
 if TYPE_CHECKING:
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
 
     from cloudq_emulator.clock import MovableClock
     from cloudq_emulator.counts import RequestCounts
+    from cloudq_emulator.faults import Fault, Faults
     from cloudq_emulator.http import Request
+    from cloudq_emulator.lambda_.killing import Killer
+    from cloudq_emulator.sqs.disturbing import SqsDisturber
     from cloudq_emulator.sqs.engine.message import Message
     from cloudq_emulator.sqs.service import SqsService
 
@@ -23,6 +27,7 @@ _PEEK: Final = 100
 """Messages that a peek shows: the oldest."""
 
 _PEEK_PATH: Final = re.compile(r"/_cloudq/queues/([A-Za-z0-9_.-]+)/messages")
+_FAULT_PATH: Final = re.compile(r"/_cloudq/faults/([a-z0-9-]+)")
 _RESETS: Final = frozenset({"/_cloudq/reset", "/moto-api/reset"})
 _SERVICES: Final = (
     *(
@@ -49,6 +54,7 @@ class Control:
         clock: The clock to be moved.
         sqs: The queues to be looked into.
         counts: The count of requests.
+        faults: Takes orders for faults.
         reset: Empties the whole emulator.
     """
 
@@ -57,11 +63,13 @@ class Control:
         clock: MovableClock,
         sqs: SqsService,
         counts: RequestCounts,
+        faults: FaultOrders,
         reset: Callable[[], Awaitable[None]],
     ) -> None:
         self._clock = clock
         self._sqs = sqs
         self._counts = counts
+        self._faults = faults
         self._reset = reset
         self._routes: dict[tuple[str, str], Callable[[Request], Response]] = {
             ("GET", "/_cloudq/health"): self._health,
@@ -70,6 +78,9 @@ class Control:
             ("DELETE", "/_cloudq/requests"): self._clear_counts,
             ("GET", "/_cloudq/clock"): self._show_clock,
             ("POST", "/_cloudq/clock"): self._move_clock,
+            ("GET", "/_cloudq/faults"): self._show_faults,
+            ("POST", "/_cloudq/faults"): self._add_fault,
+            ("DELETE", "/_cloudq/faults"): self._clear_faults,
         }
 
     def owns(self, path: str) -> bool:
@@ -85,6 +96,9 @@ class Control:
         route = self._routes.get((request.method, path))
         if route is not None:
             return route(request)
+        fault = _FAULT_PATH.fullmatch(path)
+        if request.method == "DELETE" and fault is not None:
+            return self._remove_fault(fault[1])
         queue = _PEEK_PATH.fullmatch(path)
         if request.method == "GET" and queue is not None:
             return self._peek(queue[1])
@@ -116,6 +130,22 @@ class Control:
             )
         return self._show_clock(request)
 
+    def _show_faults(self, _: Request) -> Response:
+        return _ok({"faults": [fault.shown() for fault in self._faults.all]})
+
+    def _add_fault(self, request: Request) -> Response:
+        try:
+            return _ok({"id": self._faults.order(orjson.loads(request.body or b"{}")).id})
+        except (FaultError, orjson.JSONDecodeError) as error:
+            return _error(400, str(error))
+
+    def _clear_faults(self, request: Request) -> Response:
+        self._faults.all.clear()
+        return self._show_faults(request)
+
+    def _remove_fault(self, id: str) -> Response:
+        return _ok({}) if self._faults.all.remove(id) else _error(404, f"There is no fault {id}.")
+
     def _peek(self, name: str) -> Response:
         for queue in self._sqs.registry:
             if queue.name == name:
@@ -123,6 +153,35 @@ class Control:
                 shown = [_shown(message) for _, message in zip(range(_PEEK), queue, strict=False)]
                 return _ok({"queue": queue.arn, "messages": shown})
         return _error(404, f"There is no queue {name}.")
+
+
+class FaultOrders:
+    """Takes orders for faults; some of them strike at once.
+
+    Args:
+        faults: Those that stand.
+        sqs: Ends leases.
+        killer: Kills functions.
+    """
+
+    def __init__(self, faults: Faults, sqs: SqsDisturber, killer: Killer) -> None:
+        self.all = faults
+        self._sqs = sqs
+        self._killer = killer
+
+    def order(self, order: dict[str, Any]) -> Fault:
+        """Order one.
+
+        Raises:
+            FaultError: There is no such fault.
+        """
+        fault = self.all.add(order)
+        match fault.kind:
+            case "expire_lease":
+                self._sqs.expire_leases(fault)
+            case "kill_function":
+                self._killer.kill(fault)
+        return fault
 
 
 def _move(clock: MovableClock, order: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from cloudq_emulator.clock import MovableClock
+    from cloudq_emulator.lambda_.killing import Killer
     from cloudq_emulator.lambda_.mapping import MappingRunner
     from cloudq_emulator.sqs.service import SqsService
 
@@ -22,11 +23,13 @@ class LateServices:
     Args:
         sqs: Where mappings poll.
         clock: The emulator's clock.
+        killer: Kills functions when a fault is ordered.
     """
 
-    def __init__(self, sqs: SqsService, clock: MovableClock) -> None:
+    def __init__(self, sqs: SqsService, clock: MovableClock, killer: Killer) -> None:
         self._sqs = sqs
         self._clock = clock
+        self._killer = killer
         self._mappings: MappingRunner | None = None
         self._loading: asyncio.Task[None] | None = None
 
@@ -58,7 +61,9 @@ class LateServices:
         stacks.install()
         from cloudq_emulator.lambda_.mapping import MappingRunner
 
-        mappings = MappingRunner(service=self._sqs, clock=self._clock, endpoint=self._sqs.origin)
+        mappings = MappingRunner(
+            service=self._sqs, clock=self._clock, endpoint=self._sqs.origin, killer=self._killer
+        )
         await mappings.start()
         self._mappings = mappings
         gc.freeze()

@@ -13,17 +13,23 @@ from typing import TYPE_CHECKING, Final
 
 from cloudq_emulator.caller import Caller, Callers, operation_of
 from cloudq_emulator.clock import MovableClock
-from cloudq_emulator.control import Control
+from cloudq_emulator.control import Control, FaultOrders
 from cloudq_emulator.counts import RequestCounts
+from cloudq_emulator.disturbing import Disturber
+from cloudq_emulator.faults import Faults
 from cloudq_emulator.http import Connection, Request, Response
+from cloudq_emulator.lambda_.killing import Killer
 from cloudq_emulator.late import LateServices
 from cloudq_emulator.moto_app import MotoApp
+from cloudq_emulator.sqs.disturbing import SqsDisturber
 from cloudq_emulator.sqs.door import SqsDoor
 from cloudq_emulator.sqs.moto_backend import install
 from cloudq_emulator.sqs.service import SqsService
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
+
+    from cloudq_emulator.faults import Fault
 
 DEFAULT_ACCOUNT: Final = "000000000000"
 DEFAULT_PORT: Final = 4566
@@ -53,9 +59,15 @@ class Server:
         self.clock = MovableClock()
         self.counts = RequestCounts()
         self.sqs = SqsService(self.clock)
-        self._late = LateServices(self.sqs, self.clock)
+        self.faults = Faults()
+        killer = Killer(self.faults)
+        self._late = LateServices(self.sqs, self.clock, killer)
         self._door = SqsDoor(self.sqs, self.counts)
-        self._control = Control(self.clock, self.sqs, self.counts, self.reset)
+        self._disturber = Disturber(self.faults, self.counts)
+        self._is_disturbed = False
+        self.faults.on_change.append(self._follow_faults)
+        orders = FaultOrders(self.faults, SqsDisturber(self.faults, self.sqs), killer)
+        self._control = Control(self.clock, self.sqs, self.counts, orders, self.reset)
         self._connections: set[Connection] = set()
 
     @property
@@ -101,17 +113,29 @@ class Server:
 
     async def reset(self) -> None:
         """Empty everything, and go back to real time."""
+        self.faults.clear()
         await self._moto.reset()
         await self._late.reset()
         self.sqs.reset()
         self.clock.reset()
         self.counts.clear()
+        self.faults.clear()
+
+    def _follow_faults(self) -> None:
+        self._is_disturbed = bool(self.faults)
 
     def _connect(self) -> Connection:
         return Connection(self._handle, self._connections)
 
     def _handle(self, request: Request) -> Response | Coroutine[None, None, Response]:
         caller = self._callers.of(request)
+        if self._is_disturbed and not self._control.owns(request.path):
+            faults = self._disturber.faults_for(request, caller, is_sqs=self._is_sqs(request, caller))
+            if faults:
+                return self._answer_disturbed(request, caller, faults)
+        return self._answer(request, caller)
+
+    def _answer(self, request: Request, caller: Caller) -> Response | Coroutine[None, None, Response]:
         if self._door.is_json(request):
             return self._door.answer_json(request, caller)
         if self._control.owns(request.path):
@@ -119,6 +143,17 @@ class Server:
         if self._door.is_query(request, caller):
             return self._door.answer_query(request, caller)
         return self._ask_moto(request, caller)
+
+    def _is_sqs(self, request: Request, caller: Caller) -> bool:
+        return self._door.is_json(request) or self._door.is_query(request, caller)
+
+    async def _answer_disturbed(self, request: Request, caller: Caller, faults: list[Fault]) -> Response:
+        async def done() -> Response:
+            answer = self._answer(request, caller)
+            return answer if isinstance(answer, Response) else await answer
+
+        service = "sqs" if self._is_sqs(request, caller) else caller.service
+        return await self._disturber.answer(request, service, faults, done)
 
     async def _ask_moto(self, request: Request, caller: Caller) -> Response:
         await self._late.prepare(caller.service)

@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 
 from cloudq.clock import SystemClock
+from cloudq_emulator.faults import Faults
 from cloudq_emulator.lambda_.configuration import Configuration
 from cloudq_emulator.lambda_.environment import Surroundings
 from cloudq_emulator.lambda_.functions import Functions
+from cloudq_emulator.lambda_.killing import Killer
 
 SOURCE = """
 import os, subprocess, sys, time
@@ -104,7 +106,7 @@ class Running:
     def __init__(self):
         self.lines = Lines()
         clock = SystemClock()
-        surroundings = Surroundings("http://localhost:4566", clock, clock, self.lines)
+        surroundings = Surroundings("http://localhost:4566", clock, clock, self.lines, Killer(Faults()))
         self.functions = Functions(surroundings)
 
     async def invoke(self, handler, event=None, *, code=None, **changes):

@@ -8,5 +8,6 @@
 | `functions` | every function's environments: cold starts, warm ones, the end of old code |
 | `invoking` | moto's `Invoke`, answered by `functions` |
 | `event`, `filters`, `batch` | pure: an SQS event; which messages pass; when a batch is full, what to keep |
+| `killing` | a fault: a function killed while it runs |
 | `poller`, `mapping` | event source mappings: from a queue to a function |
 """

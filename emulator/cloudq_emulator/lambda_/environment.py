@@ -19,6 +19,7 @@ from cloudq_emulator.lambda_.runtime import Invocation, Reply, RuntimeApi
 if TYPE_CHECKING:
     from cloudq.clock import Clock
     from cloudq_emulator.lambda_.configuration import Configuration
+    from cloudq_emulator.lambda_.killing import Killer
     from cloudq_emulator.lambda_.logs import LogSink
 
 INIT_SECONDS: Final = 10.0
@@ -52,12 +53,14 @@ class Surroundings:
         clock: The machine's clock: deadlines and run times are real, whatever the emulator's clock says.
         log_clock: The emulator's clock, which stamps log lines.
         sink: Where log lines go.
+        killer: Kills what runs, when a fault is ordered.
     """
 
     endpoint: str
     clock: Clock
     log_clock: Clock
     sink: LogSink
+    killer: Killer
 
 
 class Environment:

@@ -114,12 +114,13 @@ class _Pool:
             environment = await self._warm() or await self._cold()
             self._busy.add(environment)
             try:
-                return await environment.invoke(
-                    payload,
-                    function_arn=self.configuration.arn,
-                    trace=trace,
-                    client_context=client_context,
-                )
+                with self._surroundings.killer.running(self.configuration.name, environment.kill):
+                    return await environment.invoke(
+                        payload,
+                        function_arn=self.configuration.arn,
+                        trace=trace,
+                        client_context=client_context,
+                    )
             finally:
                 await self._keep(environment)
 

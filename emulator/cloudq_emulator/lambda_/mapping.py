@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cloudq_emulator.clock import MovableClock
     from cloudq_emulator.lambda_.configuration import Configuration
     from cloudq_emulator.lambda_.invoking import MotoLogs
+    from cloudq_emulator.lambda_.killing import Killer
     from cloudq_emulator.lambda_.poller import Queues
 
 logger = logging.getLogger(__name__)
@@ -44,12 +45,14 @@ class MappingRunner:
         service: Where queues are read and settled.
         clock: The emulator's clock; batching windows and log lines follow it.
         endpoint: The emulator's own URL; functions get it as AWS_ENDPOINT_URL.
+        killer: Kills functions when a fault is ordered.
     """
 
-    def __init__(self, *, service: Queues, clock: MovableClock, endpoint: str) -> None:
+    def __init__(self, *, service: Queues, clock: MovableClock, endpoint: str, killer: Killer) -> None:
         self._service = service
         self._clock = clock
         self._endpoint = endpoint
+        self._killer = killer
         self._functions: Functions | None = None
         self._logs: MotoLogs | None = None
         self._pollers: dict[str, Poller] = {}
@@ -63,7 +66,11 @@ class MappingRunner:
 
         self._logs = MotoLogs()
         surroundings = Surroundings(
-            endpoint=self._endpoint, clock=SystemClock(), log_clock=self._clock, sink=self._logs
+            endpoint=self._endpoint,
+            clock=SystemClock(),
+            log_clock=self._clock,
+            sink=self._logs,
+            killer=self._killer,
         )
         self._functions = Functions(surroundings)
         self._uninstall = install(self._functions)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from secrets import token_hex
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,6 +16,7 @@ from cloudq_emulator.sqs.errors import MESSAGE_NOT_IN_FLIGHT, PURGE_IN_PROGRESS,
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from random import Random
 
     from cloudq_emulator.sqs.engine.message import Message
     from cloudq_emulator.sqs.engine.ready import Line
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 _FIRST_SEQUENCE = 18_800_000_000_000_000_000
 """Sequence numbers have twenty digits. Source: API, SendMessage, read 2026-11."""
+_SHUFFLED = 1_000
+"""Messages that change their order at once."""
 
 
 class Watcher(Protocol):
@@ -204,6 +208,31 @@ class Queue:
     def next_due_at(self) -> float | None:
         """When the next delay or lease ends."""
         return self._timers.next_at()
+
+    # What goes wrong in a distributed queue, to be had when ordered.
+
+    def end_leases(self) -> int:
+        """End all leases before their time; returns how many there were."""
+        leased = [message for message in self if message.state is LEASED]
+        for message in leased:
+            self._timers.drop(message)
+            self._come_back(message)
+        return len(leased)
+
+    def repeat(self, handle: str) -> None:
+        """Let a message that was just received be there once more, whatever becomes of its first delivery."""
+        message = self._messages[receipts.read(handle, self.uid).message]
+        copy = dataclasses.replace(message)
+        self._hold(copy)
+        self._arrive(copy)
+
+    def shuffle(self, random: Random) -> None:
+        """Bring some of the messages that wait, the next ones among them, into another order."""
+        self._line.begin_receive()
+        taken = [message for _ in range(_SHUFFLED) if (message := self._line.take()) is not None]
+        random.shuffle(taken)
+        for message in taken:
+            self._line.come_back(message)
 
     def _take_in(self, message: Message, now: float) -> None:
         delay = self.settings.delay if message.delay is None else message.delay
