@@ -113,19 +113,20 @@ def _execution(outcome: Outcome, message: Message, attempt: int, seconds: float 
     )
 
 
-def crashed(body: bytes, context: Context, cause: str) -> Execution:
+def crashed(body: bytes, context: Context, cause: str, *, retries: int = 0) -> Execution:
     """What becomes of a message whose process died while it ran.
 
     Args:
         body: The message's body.
         context: How it arrived.
         cause: What the process died of, for the reason.
+        retries: The task's; where the body has no count, so many receives may be those of failures.
     """
     message = _read_or_none(body)
     if message is None:
         return Execution(outcome=Requeue(_growing(context), why=cause))
     failures = message.retries if context.has_count else 0
-    unexplained = context.receive_count - failures
+    unexplained = context.receive_count - (failures if context.has_count else retries)
     # The first time at once: most deaths are not the message's fault.
     outcome: Outcome = Requeue(_growing(context) if unexplained > 1 else 0.0, why=cause, is_counted=True)
     if unexplained >= context.max_receives:

@@ -89,9 +89,7 @@ def worker(  # noqa: PLR0913 - each is an option
         is_burst=burst,
         grace=grace,
     )
-    problem = work(options, _announce)
-    if problem:
-        raise click.ClickException(problem)
+    work(options, _announce)
 
 
 def _announce(started: Started) -> None:

@@ -126,6 +126,7 @@ class ForkedCrew:
             self._process.wait()
         for number in list(self._pids):
             self.kill(number)
+        self._pids.clear()
 
     def _start(self) -> Snapshot:
         self._process, self._control = start_forkserver(self._program)
@@ -145,7 +146,6 @@ class ForkedCrew:
         """The forkserver is gone, and with it whoever tells of its children's ends: start over."""
         gone = [*self._pids, *self._asked]
         self.close()
-        self._pids.clear()
         self._asked.clear()
         self.snapshot = self._start()
         for number in gone:

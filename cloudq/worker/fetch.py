@@ -10,7 +10,7 @@ from typing import Any
 from cloudq.brokers.base import Broker
 from cloudq.clock import Clock
 from cloudq.delivery import Delivery
-from cloudq.errors import CloudqError
+from cloudq.errors import CloudqError, ConfigurationError, QueueNotFoundError
 from cloudq.retry import Backoff
 from cloudq.worker.lane import Lane
 
@@ -21,6 +21,8 @@ WAIT = 1.0
 
 _PAUSE = Backoff(base=0.5, max=30.0)
 _BURST_PAUSE = 0.05
+_HOPELESS = (ConfigurationError, QueueNotFoundError)
+"""What a worker that starts ends of, and says so. One that has received before goes on trying."""
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +38,7 @@ class Fetcher:
         clock: Time.
         post: Has a call made in the loop's thread.
         then: Gets what a receive brought, and when it was sent.
+        give_up: Gets why the first receive failed, where that won't mend itself.
     """
 
     def __init__(
@@ -48,9 +51,12 @@ class Fetcher:
         clock: Clock,
         post: Callable[[Callable[[], None]], Any],
         then: Callable[[list[Delivery], float], None],
+        give_up: Callable[[CloudqError], None],
     ) -> None:
-        self._broker, self._queues, self._lease, self._clock, self._then = broker, queues, lease, clock, then
+        self._broker, self._queues, self._lease, self._clock = broker, queues, lease, clock
+        self._then, self._give_up = then, give_up
         self._is_burst = is_burst
+        self._has_received = False
         self._wait = 0.0 if is_burst else min(broker.limits.max_wait or WAIT, lease / 3)
         self._failures = 0
         self._at = 0.0
@@ -82,6 +88,9 @@ class Fetcher:
 
     def _received(self, job: tuple[float, int], answer: list[Delivery] | CloudqError) -> None:
         now = self._clock.monotonic()
+        if isinstance(answer, _HOPELESS) and not self._has_received:
+            self._give_up(answer)
+            return
         if isinstance(answer, CloudqError):
             self._failures += 1
             pause = _PAUSE.delay(self._failures, chance=random.random)
@@ -90,7 +99,7 @@ class Fetcher:
                 "can't receive, next try in %.1f s: %s", pause, answer, extra={"action": "receive_failed"}
             )
             return
-        self._failures = 0
+        self._failures, self._has_received = 0, True
         if self._is_burst and not answer:
             self._at = now + _BURST_PAUSE
         self._then(answer, job[0])

@@ -158,7 +158,10 @@ class _Forkserver:
                         return
 
     def _answer(self) -> bool:
-        word, descriptors, _, _ = socket.recv_fds(self._control, 1, 1)
+        try:
+            word, descriptors, _, _ = socket.recv_fds(self._control, 1, 1)
+        except ConnectionError:  # closed with something of ours unread
+            return False
         if word != FORK or not descriptors:
             return False
         os.set_inheritable(descriptors[0], False)

@@ -51,7 +51,7 @@ class Started:
     pool: str
 
 
-def work(options: Options, announce: Callable[[Started], Any], clock: Clock | None = None) -> str | None:
+def work(options: Options, announce: Callable[[Started], Any], clock: Clock | None = None) -> None:
     """Run a worker until a signal stops it. Call it in the main thread.
 
     Args:
@@ -59,22 +59,23 @@ def work(options: Options, announce: Callable[[Started], Any], clock: Clock | No
         announce: Called once, before the first message is received.
         clock: Time.
 
-    Returns:
-        Why it couldn't go on; None where it ended as it should.
-
     Raises:
         ConfigurationError: The app, a queue or a setting is wrong.
+        AppImportError: The app's module raised.
         BrokerError: The broker can't be reached, or has no such queue.
+        CloudqError: Children die before they are ready.
     """
     clock = clock or SystemClock()
     if options.program.overrides.get("worker_pool") == "solo":
-        return _work_inline(options, announce, clock)
+        _work_inline(options, announce, clock)
+        return
     crew = ForkedCrew(options.program)
     try:
         snapshot = crew.snapshot
         if snapshot.settings["worker_pool"] == "solo":
             crew.close()
-            return _work_inline(options, announce, clock)
+            _work_inline(options, announce, clock)
+            return
         started = _started(options, snapshot, snapshot.app(clock))
         _refuse_unshared(started.app)
         announce(started)
@@ -87,10 +88,9 @@ def work(options: Options, announce: Callable[[Started], Any], clock: Clock | No
     if supervisor.left_something:
         _leave()
     started.app.close()
-    return supervisor.problem
 
 
-def _work_inline(options: Options, announce: Callable[[Started], Any], clock: Clock) -> str | None:
+def _work_inline(options: Options, announce: Callable[[Started], Any], clock: Clock) -> None:
     """`--pool solo`: tasks run here, in the main thread; the supervisor's loop has a thread of its own."""
     app = open_app(options.program)
     crew = InlineCrew(app, run_solo)
@@ -117,7 +117,6 @@ def _work_inline(options: Options, announce: Callable[[Started], Any], clock: Cl
     app.close()
     if errors:
         raise errors[0]
-    return supervisor.problem
 
 
 def _refuse_unshared(app: App) -> None:

@@ -17,6 +17,7 @@ from cloudq.clock import Clock
 from cloudq.delivery import Answer, Delivery, Execution, Requeue, Unknown
 from cloudq.errors import CloudqError
 from cloudq.execution import Context, crashed, timed_out
+from cloudq.retry import RetryPolicy
 from cloudq.settling import Settler
 from cloudq.worker.children import Children
 from cloudq.worker.crew import Crew, Exited
@@ -83,8 +84,7 @@ class Supervisor:
         self._early_deaths = 0
         self._stop_at: float | None = None
         self._is_hurried = self._is_abandoned = False
-        self.problem: str | None = None
-        """Why it couldn't go on; None where it ended as it should."""
+        self._failure: CloudqError | None = None
 
     @property
     def left_something(self) -> bool:
@@ -95,7 +95,9 @@ class Supervisor:
         """Work until told to stop, or, in a burst, until the queues are empty.
 
         Raises:
-            BrokerError: The queues can't be declared.
+            ConfigurationError: The broker can't be used as it is configured.
+            BrokerError: It can't be reached, or has no such queue.
+            CloudqError: Children die before they are ready.
         """
         for queue in self._plan.queues:
             self._app.declare(queue)
@@ -109,6 +111,8 @@ class Supervisor:
                 self._loop.turn(self._timeout(self._clock.monotonic()))
         finally:
             self._close()
+        if self._failure is not None:
+            raise self._failure
 
     def stop(self) -> None:
         """Stop: start nothing new, let what runs end within the grace time. Again: now. From any thread."""
@@ -172,6 +176,7 @@ class Supervisor:
             clock=self._clock,
             post=self._loop.post,
             then=self._fetched,
+            give_up=self._fail,
         )
         self._keeper = Keeper(self._app.broker, self._ledger, self._plan.lease, self._loop.post)
         self._settling: Lane[list[Holding], list[Answer]] = Lane(
@@ -222,9 +227,9 @@ class Supervisor:
             logger.warning("a child is gone: %s", news.cause, extra={"action": "child_ended"})
             self._children.hire()
             return
-        self.problem = f"{self._early_deaths} children in a row died before they were ready; {news.cause}"
-        logger.error("%s", self.problem, extra={"action": "worker_failed"})
-        self._stop()
+        self._fail(
+            CloudqError(f"{self._early_deaths} children in a row died before they were ready: {news.cause}.")
+        )
 
     def _post_mortem(self, holding: Holding, news: Exited) -> Execution:
         delivery = holding.delivery
@@ -234,12 +239,12 @@ class Supervisor:
             max_receives=self._caps[delivery.queue],
             has_count=self._limits.rewrites_on_release,
         )
+        policy = self._snapshot.policies.get(_task_of(delivery), RetryPolicy())
         if (limit := self._overdue.pop(holding.tag, None)) is not None:
-            policy = self._snapshot.policies[json.loads(delivery.body)["task"]]
             return timed_out(delivery.body, context, policy, limit)
         if news.number in self._dismissed:
             return Execution(outcome=Requeue(why="its process was ended with another task's"))
-        return crashed(delivery.body, context, news.cause)
+        return crashed(delivery.body, context, news.cause, retries=policy.retries)
 
     def _kill_overdue(self, holding: Holding) -> None:
         child, limit = holding.child, self._limit(holding.tag)
@@ -256,12 +261,14 @@ class Supervisor:
         holding = self._ledger.get(tag)
         if not self._snapshot.limits or holding is None:
             return None
-        try:
-            return self._snapshot.limits.get(json.loads(holding.delivery.body)["task"])
-        except (ValueError, KeyError, TypeError):
-            return None  # no message of ours: execute() says so
+        return self._snapshot.limits.get(_task_of(holding.delivery))
 
     # The end
+
+    def _fail(self, error: CloudqError) -> None:
+        self._failure = self._failure or error
+        if self._stop_at is None:
+            self._stop()
 
     def _stop(self) -> None:
         now = self._clock.monotonic()
@@ -298,3 +305,11 @@ class Supervisor:
         for lane in (self._keeper, self._settling, self._fetcher):
             lane.close(patience)
         self._loop.close()
+
+
+def _task_of(delivery: Delivery) -> str:
+    """The task's name; empty where the body is no message, which `execute` says."""
+    try:
+        return str(json.loads(delivery.body)["task"])
+    except (ValueError, KeyError, TypeError):
+        return ""

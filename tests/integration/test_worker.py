@@ -19,6 +19,8 @@ from tests.integration.worker_process import HERE, WorkerProcess, is_alive, line
 sys.path.insert(0, str(HERE))
 import worker_app
 
+DUMMY_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "dummy", "AWS_SECRET_ACCESS_KEY": "dummy"}
+
 Start = Callable[..., WorkerProcess]
 
 
@@ -41,12 +43,13 @@ def app(url: str) -> Iterator[cloudq.App]:
 def start(url: str, tmp_path: Path) -> Iterator[Start]:
     started: list[WorkerProcess] = []
 
-    def start_worker(*options: str, lease: float = 60.0) -> WorkerProcess:
+    def start_worker(*options: str, lease: float = 60.0, **environment: str) -> WorkerProcess:
         environ = {
             "CLOUDQ_BROKER_URL": url,
             "CLOUDQ_RESULT_BACKEND": url,
             "CLOUDQ_TASK_LEASE": str(lease),
-            "PYTHONPATH": os.pathsep.join(["emulator", "infra"]),
+            "AWS_EC2_METADATA_DISABLED": "true",
+            **environment,
         }
         worker = WorkerProcess(tmp_path / f"worker{len(started)}.log", environ, *options)
         started.append(worker)
@@ -274,3 +277,17 @@ def test_a_worker_whose_queue_is_unknown_says_which_there_are(start: Start):
 
     assert worker.wait() == 2
     assert "has no queue 'defautl'. Did you mean 'default'?" in worker.log.read_text(encoding="utf-8")
+
+
+def test_a_worker_that_cannot_receive_from_the_first_says_why_and_ends(start: Start):
+    worker = start("--broker", "sqs://eu-west-1")
+
+    assert worker.wait() == 2
+    assert "No AWS credentials were found" in worker.log.read_text(encoding="utf-8")
+
+
+def test_a_worker_whose_broker_is_away_says_where_it_looked(start: Start):
+    worker = start("--broker", "sqs://eu-west-1?endpoint=http://localhost:1", **DUMMY_CREDENTIALS)
+
+    assert worker.wait() == 1
+    assert "http://localhost:1" in worker.log.read_text(encoding="utf-8")

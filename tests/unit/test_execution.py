@@ -758,6 +758,12 @@ class TestCrashed:
         assert isinstance(outcome, Requeue)
         assert outcome.body is None
 
+    def test_receives_that_failures_may_explain_are_no_deaths_where_nobody_counts(self):
+        context = replace(HERE, receive_count=12, max_receives=10, has_count=False)
+
+        assert isinstance(crashed(body(), context, "killed", retries=20).outcome, Requeue)
+        assert isinstance(crashed(body(), context, "killed", retries=2).outcome, Dead)
+
     def test_body_that_cannot_be_read_has_an_outcome(self):
         assert isinstance(crashed(b"?", HERE, "killed").outcome, Requeue)
 
