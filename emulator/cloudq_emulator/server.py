@@ -11,6 +11,7 @@ import asyncio
 import gc
 from typing import TYPE_CHECKING, Final
 
+from cloudq_emulator import moto_clock
 from cloudq_emulator.caller import Caller, Callers, operation_of
 from cloudq_emulator.clock import MovableClock
 from cloudq_emulator.control import Control, FaultOrders
@@ -21,9 +22,9 @@ from cloudq_emulator.http import Connection, Request, Response
 from cloudq_emulator.lambda_.killing import Killer
 from cloudq_emulator.late import LateServices
 from cloudq_emulator.moto_app import MotoApp
+from cloudq_emulator.sqs import moto_backend
 from cloudq_emulator.sqs.disturbing import SqsDisturber
 from cloudq_emulator.sqs.door import SqsDoor
-from cloudq_emulator.sqs.moto_backend import install
 from cloudq_emulator.sqs.service import SqsService
 
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ class Server:
         self.sqs.live_on(loop)
         self.sqs.origin = self.endpoint
         self._moto = MotoApp(self._host, self._port)
-        install(self.sqs)
+        moto_backend.install(self.sqs)
+        moto_clock.install(self.clock)
         gc.collect()
         gc.freeze()
         self._gc_threshold = gc.get_threshold()
@@ -119,7 +121,6 @@ class Server:
         self.sqs.reset()
         self.clock.reset()
         self.counts.clear()
-        self.faults.clear()
 
     def _follow_faults(self) -> None:
         self._is_disturbed = bool(self.faults)
