@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench-emulator clean-install-test template build clean
+.PHONY: help demo test check format bench-emulator bench-instructions clean-install-test template build clean
 
 help: ## what this project can do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -43,6 +43,9 @@ template: $(VENV)/.dev ## write template.yaml anew from examples/shop
 
 bench-emulator: $(VENV)/.dev ## the emulator beside moto_server; ten minutes, a half with BENCH=--quick
 	@$(BIN)/python -m benchmarks.emulator $(BENCH)
+
+bench-instructions: $(VENV)/.dev ## instructions of hot paths, by callgrind: two minutes, the same however busy it is
+	@$(BIN)/python -m benchmarks.instructions $(BENCH)
 
 clean-install-test: $(VENV)/.dev ## the wheel, alone in an empty environment, runs tasks
 	@$(BIN)/pytest -q tests/packaging -m wheel

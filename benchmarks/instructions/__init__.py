@@ -1,0 +1,1 @@
+"""Instructions that one operation takes, counted by callgrind: a figure that a busy machine can't blur."""
