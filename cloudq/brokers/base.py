@@ -26,7 +26,7 @@ class Limits:
         max_receive: How many messages one receive can bring.
         max_wait: The longest wait of one receive, in seconds; None for any.
         ordered_groups: Whether FIFO queues keep the order within a group.
-        detects_lost_ack: Whether an ack with a lapsed lease is reported as `Lost` rather than accepted.
+        detects_lost_ack: Whether settling or extending a lapsed lease is reported as `Lost`, not accepted.
         rewrites_on_release: Whether `release` can put another body in place of the message's.
         any_bytes: Whether a body may be any bytes; else it is text, of the characters that XML 1.0 allows.
         is_shared: Whether other processes see the same queues.

@@ -170,3 +170,28 @@ def test_a_dead_head_lets_its_group_go_on(emulator, sqs):
     (message,) = receive(sqs, dead)
     assert message["Body"] == "1"
     assert message["Attributes"]["DeadLetterQueueSourceArn"].endswith(":source.fifo")
+
+
+def test_a_message_given_back_is_received_again_while_its_followers_are_out(sqs, url):
+    for body in "123":
+        send(sqs, url, body)
+    first, _ = receive(sqs, url, MaxNumberOfMessages=2)
+    send(sqs, url, "other", group="h")
+
+    sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=first["ReceiptHandle"], VisibilityTimeout=0)
+
+    assert bodies(receive(sqs, url)) == ["other", "1"]
+
+
+@pytest.mark.parametrize(("extended", "expected"), [(0, []), (1, ["1"]), (2, ["1", "2"])])
+def test_messages_wait_for_those_before_them_that_are_still_out(emulator, sqs, url, extended, expected):
+    emulator.clock(freeze=True)
+    for body in "123":
+        send(sqs, url, body)
+    messages = receive(sqs, url, VisibilityTimeout=1)
+    handle = messages[extended]["ReceiptHandle"]
+    sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=4)
+
+    emulator.clock(advance=2)
+
+    assert bodies(receive(sqs, url)) == expected

@@ -95,7 +95,7 @@ def test_a_deleted_message_is_gone_and_deleting_again_is_no_error(sqs, url):
     assert counts(sqs, url) == (0, 0, 0)
 
 
-def test_an_old_receipt_neither_deletes_nor_extends_a_newer_lease(sqs, url):
+def test_an_old_receipt_does_not_delete_but_still_changes_the_lease(sqs, url):
     sqs.send_message(QueueUrl=url, MessageBody="x")
     old = receive(sqs, url, VisibilityTimeout=0)[0]["ReceiptHandle"]
     receive(sqs, url)
@@ -103,9 +103,8 @@ def test_an_old_receipt_neither_deletes_nor_extends_a_newer_lease(sqs, url):
     sqs.delete_message(QueueUrl=url, ReceiptHandle=old)
 
     assert counts(sqs, url) == (0, 1, 0)
-    code, _ = refused(sqs.change_message_visibility, QueueUrl=url, ReceiptHandle=old, VisibilityTimeout=0)
-    assert code == "InvalidParameterValue"
-    assert counts(sqs, url) == (0, 1, 0)
+    sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=old, VisibilityTimeout=0)
+    assert counts(sqs, url) == (1, 0, 0)
 
 
 def test_delays_hide_a_message_and_count_as_delayed(emulator, sqs, url):
@@ -156,14 +155,35 @@ def test_the_twelve_hours_of_a_lease_count_from_the_receive(emulator, sqs, url):
     sqs.change_message_visibility(**extend, VisibilityTimeout=43199)
 
 
-def test_visibility_of_what_is_not_in_flight_cannot_change(sqs, url):
+def test_a_lease_that_is_over_can_be_extended_until_the_message_is_gone(emulator, sqs, url):
+    emulator.clock(freeze=True)
     sqs.send_message(QueueUrl=url, MessageBody="x")
-    handle = receive(sqs, url, VisibilityTimeout=0)[0]["ReceiptHandle"]
+    handle = receive(sqs, url, VisibilityTimeout=2)[0]["ReceiptHandle"]
     change = {"QueueUrl": url, "ReceiptHandle": handle, "VisibilityTimeout": 5}
+    emulator.clock(advance=2)
+    assert counts(sqs, url) == (1, 0, 0)
 
-    assert refused(sqs.change_message_visibility, **change)[0] == "AWS.SimpleQueueService.MessageNotInflight"
+    sqs.change_message_visibility(**change)
+
+    assert counts(sqs, url) == (0, 1, 0)
+    assert receive(sqs, url) == []
+    emulator.clock(advance=5)
+    assert counts(sqs, url) == (1, 0, 0)
     sqs.delete_message(QueueUrl=url, ReceiptHandle=handle)
-    assert refused(sqs.change_message_visibility, **change)[0] == "InvalidParameterValue"
+    code, text = refused(sqs.change_message_visibility, **change)
+    assert code == "InvalidParameterValue"
+    assert text.endswith("Message does not exist or is not available for visibility timeout change.")
+
+
+def test_a_message_that_comes_back_keeps_its_place(emulator, sqs, url):
+    emulator.clock(freeze=True)
+    sqs.send_message(QueueUrl=url, MessageBody="1")
+    receive(sqs, url, VisibilityTimeout=3)
+    sqs.send_message(QueueUrl=url, MessageBody="2")
+
+    emulator.clock(advance=3)
+
+    assert [message["Body"] for message in receive(sqs, url, MaxNumberOfMessages=10)] == ["1", "2"]
 
 
 def test_batches_answer_for_each_entry(sqs, url):

@@ -37,6 +37,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.receives: dict[str, int] = {}
         self.latest: dict[str, str] = {}
         self.group_of: dict[str, str] = {}
+        self.number_of: dict[str, int] = {}
         self.dead_ids: set[str] = set()
 
     @rule(delay=strategies.sampled_from([0, 0, 5, 60]), group=strategies.sampled_from("ab"))
@@ -49,15 +50,13 @@ class QueueMachine(RuleBasedStateMachine):
         self.hidden_until[message.id] = self.now + message.delay
         self.receives[message.id] = 0
         self.group_of[message.id] = group
+        self.number_of[message.id] = message.number
         if message.delay:
             self.delayed.add(message.id)
 
     @rule(target=receipts, limit=strategies.integers(1, 10), lease=strategies.sampled_from([0, 1, 10, 600]))
     def receive(self, limit, lease):
-        due = {id_ for id_ in self.hidden_until if self.is_due(id_)}
-        blocked = (
-            {self.group_of[id_] for id_ in self.hidden_until if not self.is_due(id_)} if self.fifo else set()
-        )
+        due = {id_ for id_ in self.hidden_until if self.is_due(id_) and not self.is_behind_another(id_)}
         got = self.queue.receive(limit, lease, self.now)
         ids = [message.id for message, _ in got]
 
@@ -66,13 +65,9 @@ class QueueMachine(RuleBasedStateMachine):
         worn_out = {id_ for id_ in due if self.receives[id_] >= MAX_RECEIVES}
         assert not worn_out & set(ids)
         self.move_dead(worn_out)
-        if not self.fifo:
-            assert len(ids) == min(limit, len(due - worn_out)), "a message that was due was withheld"
-        else:
-            assert not {self.group_of[id_] for id_ in ids} & blocked
-            self.assert_heads_in_order(got)
-            free = {id_ for id_ in due - worn_out if self.group_of[id_] not in blocked}
-            assert len(ids) == min(limit, len(free))
+        assert len(ids) == min(limit, len(due - worn_out)), "a message that was due was withheld"
+        if self.fifo:
+            self.assert_in_order(got)
         for message, handle in got:
             self.receives[message.id] += 1
             assert message.received_here == self.receives[message.id]
@@ -97,12 +92,13 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(receipt=receipts, seconds=strategies.sampled_from([0, 1, 30]))
     def change_lease(self, receipt, seconds):
         id_, handle = receipt
-        if id_ not in self.hidden_until or self.latest[id_] != handle or self.is_due(id_):
+        is_over = id_ in self.hidden_until and (self.latest[id_] != handle or self.is_due(id_))
+        if id_ not in self.hidden_until or (self.fifo and is_over):
             with pytest.raises(SqsError):
                 self.queue.change_lease(handle, seconds, self.now)
         else:
             self.queue.change_lease(handle, seconds, self.now)
-            self.hidden_until[id_] = self.now + seconds
+            self.hidden_until[id_] = self.now + seconds if seconds else min(self.now, self.hidden_until[id_])
 
     @rule(seconds=strategies.sampled_from([0.5, 1, 9, 60, 600]))
     def advance(self, seconds):
@@ -133,17 +129,26 @@ class QueueMachine(RuleBasedStateMachine):
     def is_due(self, id_):
         return self.hidden_until[id_] <= self.now
 
+    def is_behind_another(self, id_):
+        """On a FIFO queue: whether a message that was sent to the group before it is hidden."""
+        before = (
+            other
+            for other in self.hidden_until
+            if self.group_of[other] == self.group_of[id_] and self.number_of[other] < self.number_of[id_]
+        )
+        return self.fifo and not all(map(self.is_due, before))
+
     def move_dead(self, ids):
         for message in self.dead:
             if message.id in ids:
                 assert message.dead_letter_source == self.queue.arn
                 self.hidden_until.pop(message.id, None)
 
-    def assert_heads_in_order(self, got):
+    def assert_in_order(self, got):
         for group in "ab":
             taken = [message.number for message, _ in got if message.group == group]
-            waiting = sorted(message.number for message in self.queue if message.group == group)
-            assert taken == waiting[: len(taken)]
+            in_queue = sorted(message.number for message in self.queue if message.group == group)
+            assert taken == in_queue[: len(taken)]
 
 
 class FifoMachine(QueueMachine):

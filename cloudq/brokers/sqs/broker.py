@@ -34,7 +34,7 @@ _LIMITS = Limits(
     max_lease=float(MAX_LEASE),
     max_receive=100,
     max_wait=float(MAX_WAIT),
-    detects_lost_ack=False,  # DeleteMessage succeeds with any old receipt of a standard queue
+    detects_lost_ack=False,  # a standard queue takes any old receipt, to delete and to change visibility
     rewrites_on_release=False,
     any_bytes=False,
 )

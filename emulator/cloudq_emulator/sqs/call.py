@@ -10,14 +10,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from cloudq_emulator.sqs.errors import INVALID_ADDRESS, MISSING_PARAMETER, invalid_value
+from cloudq_emulator.sqs.refusals import (
+    INVALID_ADDRESS,
+    INVALID_TOKEN,
+    MAX_RESULTS_RANGE,
+    MISSING_PARAMETER,
+    RESOURCE_DOES_NOT_EXIST,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from cloudq_emulator.sqs.engine.queue import Queue
     from cloudq_emulator.sqs.engine.registry import Registry
+    from cloudq_emulator.sqs.errors import Refusal
 
+IDENTIFIER: Final = re.compile(r"[!-~]{1,128}")
+"""What clients may call a group, a deduplication or an attempt: ASCII letters, digits and punctuation."""
 _ACCOUNT: Final = re.compile(r"\d{12}")
 
 
@@ -32,6 +41,7 @@ class Call:
         origin: What queue URLs begin with.
         now: The clock's reading.
         registry: All queues.
+        trace: The X-Ray trace header that the request came with.
     """
 
     params: Mapping[str, Any]
@@ -40,6 +50,7 @@ class Call:
     origin: str
     now: float
     registry: Registry
+    trace: str = ""
     touched: Queue | None = None
     """The queue that the call turned out to be about, for the count of requests."""
 
@@ -51,6 +62,19 @@ class Call:
         """
         key = locate(self.required("QueueUrl"), self.account, self.region)
         self.touched = queue = self.registry.get(*key)
+        queue.advance(self.now)
+        return queue
+
+    def queue_of_arn(self, name: str) -> Queue:
+        """The queue that the ARN in the parameter `name` names.
+
+        Raises:
+            SqsError: There is none.
+        """
+        queue = self.registry.by_arn(self.required(name))
+        if queue is None:
+            raise RESOURCE_DOES_NOT_EXIST.error(name=name)
+        self.touched = queue
         queue.advance(self.now)
         return queue
 
@@ -91,11 +115,13 @@ def locate(url: str, account: str, region: str) -> tuple[str, str, str]:
             raise INVALID_ADDRESS.error(url=url)
 
 
-def integer(params: Mapping[str, Any], name: str, bounds: tuple[int, int], reason: str) -> int | None:
+def integer(
+    params: Mapping[str, Any], name: str, bounds: tuple[int, int], refusal: Refusal, **fields: object
+) -> int | None:
     """An optional integer parameter; text is taken too, since the query protocol has nothing else.
 
     Raises:
-        SqsError: It is no integer or out of `bounds`; says `reason`.
+        SqsError: It is no integer or out of `bounds`: `refusal`, filled with `fields`.
     """
     value = params.get(name)
     if value is None:
@@ -103,9 +129,9 @@ def integer(params: Mapping[str, Any], name: str, bounds: tuple[int, int], reaso
     try:
         number = int(value)
     except (TypeError, ValueError):
-        raise invalid_value(value, name, reason) from None
+        raise refusal.error(value=value, **fields) from None
     if not bounds[0] <= number <= bounds[1]:
-        raise invalid_value(value, name, reason)
+        raise refusal.error(value=value, **fields)
     return number
 
 
@@ -115,9 +141,7 @@ def page(call: Call, queues: Sequence[Queue], most: int) -> tuple[list[str], str
     Raises:
         SqsError: ``MaxResults`` or ``NextToken`` is wrong.
     """
-    limit = integer(
-        call.params, "MaxResults", (1, most), f"MaxResults must be an integer between 1 and {most}."
-    )
+    limit = integer(call.params, "MaxResults", (1, most), MAX_RESULTS_RANGE, most=most)
     after = _read_token(call.params.get("NextToken") or "")
     rest = [queue for queue in queues if queue.name > after]
     shown = rest[: limit or most]
@@ -129,4 +153,4 @@ def _read_token(token: str) -> str:
     try:
         return base64.b64decode(token, validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
-        raise invalid_value(token, "NextToken", "The token is not one that was given out.") from None
+        raise INVALID_TOKEN.error(value=token) from None

@@ -82,6 +82,8 @@ class SqsDoor:
             call = self._service.begin(
                 params, account=caller.account, region=caller.region, origin=_origin(host) if host else ""
             )
+            if b"x-amzn-trace-id" in request.headers:
+                call.trace = request.header(b"x-amzn-trace-id")
             answer = self._service.perform(operation, call)
         except SqsError as error:
             queue = call.touched.name if call and call.touched else ""

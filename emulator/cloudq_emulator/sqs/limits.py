@@ -22,6 +22,10 @@ LEASE: Final = 43_200
 """Seconds of visibility timeout, in all since the receive. Source: Dev, Message quotas."""
 IN_FLIGHT: Final = 120_000
 """Messages received and not deleted, of one queue. Source: Dev, Message quotas."""
+NOISY_COUNT: Final = 30
+"""Messages in flight that a noisy group has at least. Source: Dev, How fair queues work."""
+NOISY_SHARE: Final = 0.1
+"""The share of what is in flight above which a group is noisy. Source: Dev, How fair queues work."""
 RECEIVE: Final = 10
 """Messages of one ReceiveMessage. Source: API, ReceiveMessage."""
 WAIT: Final = 20
@@ -39,13 +43,24 @@ GROUP_LENGTH: Final = 128
 DEDUPLICATION: Final = 300.0
 """Seconds in which a second message with one deduplication id isn't delivered. Source: API, SendMessage."""
 
+ATTEMPT: Final = 300.0
+"""Seconds in which a receive may be repeated by its attempt id. Source: API, ReceiveMessage."""
+
 # Batches
 BATCH: Final = 10
 """Entries of a batch. Source: Dev, Message quotas."""
 
+# Move tasks
+MOVES: Final = 500
+"""Messages that a move task moves in a second at most. Source: API, StartMessageMoveTask."""
+TASKS: Final = 10
+"""Tasks that ListMessageMoveTasks shows at most. Source: API, ListMessageMoveTasks."""
+
 # Queues
 RECREATE: Final = 60.0
 """Seconds after a delete until its name is free. Source: API, DeleteQueue."""
+PROPAGATION: Final = 60.0
+"""Seconds that a change of attributes may take. Source: API, SetQueueAttributes."""
 PURGE: Final = 60.0
 """Seconds between two purges of a queue. Source: API, PurgeQueue."""
 RECEIVES_MOST: Final = 1_000

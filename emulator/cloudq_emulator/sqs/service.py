@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from cloudq_emulator.sqs.actions import ACTIONS, Reception
 from cloudq_emulator.sqs.call import Call
 from cloudq_emulator.sqs.engine.registry import Registry
-from cloudq_emulator.sqs.errors import INVALID_ACTION
+from cloudq_emulator.sqs.refusals import INVALID_ACTION
 from cloudq_emulator.sqs.waiting import LongPolls
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class SqsService:
         self.clock = clock
         self.origin = origin
         self.registry = Registry()
-        self.polls = LongPolls(clock)
+        self.polls = LongPolls(clock, self.registry.moves)
         self.disturber: Callable[[str, Call], dict[str, Any] | Reception] | None = None
         """Performs operations in the actions' place, if set: while there are faults."""
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -68,7 +68,9 @@ class SqsService:
 
     def begin(self, params: Mapping[str, Any], *, account: str, region: str, origin: str = "") -> Call:
         """A call on this service's queues, as of now."""
-        return Call(params, account, region, origin or self.origin, self.clock.now(), self.registry)
+        now = self.clock.now()
+        self.registry.moves.advance(now)
+        return Call(params, account, region, origin or self.origin, now, self.registry)
 
     def perform(self, operation: str, call: Call) -> dict[str, Any] | Reception:
         """Run one operation without waiting; what still has to be waited for is returned as a `Reception`.

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cloudq_emulator.clock import MovableClock
+    from cloudq_emulator.sqs.engine.moves import MoveTasks
     from cloudq_emulator.sqs.engine.queue import Queue
 
 
@@ -36,10 +37,15 @@ class LongPolls:
 
     One timer of the loop is armed for the earliest moment at which something may end a wait. The queues
     tell us of what happens to them (we are their watcher), but only while somebody waits on them.
+
+    Args:
+        clock: The time that queues live by.
+        moves: The move tasks, which bring messages by themselves.
     """
 
-    def __init__(self, clock: MovableClock) -> None:
+    def __init__(self, clock: MovableClock, moves: MoveTasks) -> None:
         self._clock = clock
+        self._moves = moves
         self._polls: dict[Queue, deque[_Poll]] = {}
         self.woken: list[Queue] = []
         """Watched queues that have messages since the last `serve`."""
@@ -97,8 +103,8 @@ class LongPolls:
         queue = poll.reception.queue
         self._polls.setdefault(queue, deque()).append(poll)
         queue.watcher = self
-        due_at = queue.next_due_at()
-        self.will_be_due(poll.until if due_at is None else min(due_at, poll.until))
+        times = (poll.until, queue.next_due_at(), self._moves.next_due_at())
+        self.will_be_due(min(time for time in times if time is not None))
 
     def _leave(self, poll: _Poll) -> None:
         queue = poll.reception.queue
@@ -120,13 +126,15 @@ class LongPolls:
     def _tick(self) -> None:
         """Something may be due, or the clock was moved: look at every queue that is waited on."""
         now = self._clock.now()
+        self._moves.advance(now)
         for queue, polls in list(self._polls.items()):
             queue.advance(now)
             self.serve()
             for poll in polls:
                 if poll.until <= now:
                     _answer(poll, {})
-        self._arm(min(filter(None, map(self._next_at, self._polls)), default=None))
+        times = [*map(self._next_at, self._polls), self._moves.next_due_at()] if self._polls else []
+        self._arm(min(filter(None, times), default=None))
 
     def _next_at(self, queue: Queue) -> float | None:
         times = [poll.until for poll in self._polls[queue] if not poll.answer.done()]

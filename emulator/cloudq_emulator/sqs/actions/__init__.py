@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from cloudq_emulator.sqs.actions.add_permission import add_permission
+from cloudq_emulator.sqs.actions.cancel_message_move_task import cancel_message_move_task
 from cloudq_emulator.sqs.actions.change_message_visibility import change_message_visibility
 from cloudq_emulator.sqs.actions.change_message_visibility_batch import change_message_visibility_batch
 from cloudq_emulator.sqs.actions.create_queue import create_queue
@@ -14,6 +15,7 @@ from cloudq_emulator.sqs.actions.delete_queue import delete_queue
 from cloudq_emulator.sqs.actions.get_queue_attributes import get_queue_attributes
 from cloudq_emulator.sqs.actions.get_queue_url import get_queue_url
 from cloudq_emulator.sqs.actions.list_dead_letter_source_queues import list_dead_letter_source_queues
+from cloudq_emulator.sqs.actions.list_message_move_tasks import list_message_move_tasks
 from cloudq_emulator.sqs.actions.list_queue_tags import list_queue_tags
 from cloudq_emulator.sqs.actions.list_queues import list_queues
 from cloudq_emulator.sqs.actions.purge_queue import purge_queue
@@ -22,6 +24,7 @@ from cloudq_emulator.sqs.actions.remove_permission import remove_permission
 from cloudq_emulator.sqs.actions.send_message import send_message
 from cloudq_emulator.sqs.actions.send_message_batch import send_message_batch
 from cloudq_emulator.sqs.actions.set_queue_attributes import set_queue_attributes
+from cloudq_emulator.sqs.actions.start_message_move_task import start_message_move_task
 from cloudq_emulator.sqs.actions.tag_queue import tag_queue
 from cloudq_emulator.sqs.actions.untag_queue import untag_queue
 
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 
 ACTIONS: Final[Mapping[str, Action]] = {
     "AddPermission": add_permission,
+    "CancelMessageMoveTask": cancel_message_move_task,
     "ChangeMessageVisibility": change_message_visibility,
     "ChangeMessageVisibilityBatch": change_message_visibility_batch,
     "CreateQueue": create_queue,
@@ -43,6 +47,7 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "GetQueueAttributes": get_queue_attributes,
     "GetQueueUrl": get_queue_url,
     "ListDeadLetterSourceQueues": list_dead_letter_source_queues,
+    "ListMessageMoveTasks": list_message_move_tasks,
     "ListQueueTags": list_queue_tags,
     "ListQueues": list_queues,
     "PurgeQueue": purge_queue,
@@ -51,6 +56,7 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "SendMessage": send_message,
     "SendMessageBatch": send_message_batch,
     "SetQueueAttributes": set_queue_attributes,
+    "StartMessageMoveTask": start_message_move_task,
     "TagQueue": tag_queue,
     "UntagQueue": untag_queue,
 }

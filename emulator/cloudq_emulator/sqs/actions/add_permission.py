@@ -7,7 +7,15 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from cloudq_emulator.sqs import limits
-from cloudq_emulator.sqs.errors import MISSING_PARAMETER, OVER_LIMIT, invalid_value
+from cloudq_emulator.sqs.refusals import (
+    INVALID_ACTION_NAME,
+    INVALID_LABEL,
+    INVALID_PRINCIPAL,
+    LABEL_EXISTS,
+    MISSING_PARAMETER,
+    ONLY_THE_OWNER,
+    TOO_MANY_ACTIONS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +37,23 @@ _GRANTABLE: Final = frozenset(
     }
 )
 """Actions that may be granted so. Source: Amazon SQS Developer Guide, "API permissions", read 2026-11."""
+_THE_OWNERS: Final = frozenset(
+    {
+        "AddPermission",
+        "CancelMessageMoveTask",
+        "CreateQueue",
+        "DeleteQueue",
+        "ListMessageMoveTasks",
+        "ListQueueTags",
+        "ListQueues",
+        "RemovePermission",
+        "SetQueueAttributes",
+        "StartMessageMoveTask",
+        "TagQueue",
+        "UntagQueue",
+    }
+)
+"""Actions that can't be granted to another account. Source: as above."""
 _LABEL: Final = re.compile(r"[A-Za-z0-9_-]{1,80}")
 
 
@@ -39,10 +64,10 @@ def add_permission(call: Call) -> dict[str, Any]:
     actions = _check_actions(call.params.get("Actions") or ())
     accounts = call.params.get("AWSAccountIds") or ()
     if not accounts:
-        raise invalid_value("[]", "PrincipalId", "Unable to verify.")
+        raise INVALID_PRINCIPAL.error(value="[]")
     statements = read_statements(queue)
     if any(statement.get("Sid") == label for statement in statements):
-        raise invalid_value(label, "Label", "Already exists.")
+        raise LABEL_EXISTS.error(value=label)
     statements.append(
         {
             "Sid": label,
@@ -69,9 +94,7 @@ def write_statements(call: Call, queue: Queue, statements: list[dict[str, Any]])
 
 def _check_label(label: str) -> str:
     if not _LABEL.fullmatch(label):
-        raise invalid_value(
-            label, "Label", "It takes 1 to 80 alphanumeric characters, hyphens or underscores."
-        )
+        raise INVALID_LABEL.error(value=label)
     return label
 
 
@@ -79,14 +102,11 @@ def _check_actions(actions: Sequence[str]) -> Sequence[str]:
     if not actions:
         raise MISSING_PARAMETER.error(name="Actions")
     if len(actions) > limits.PERMISSION_ACTIONS:
-        raise OVER_LIMIT.error(
-            text=f"{len(actions)} Actions were found, maximum allowed is {limits.PERMISSION_ACTIONS}."
-        )
+        raise TOO_MANY_ACTIONS.error(count=len(actions))
     for action in actions:
         if action not in _GRANTABLE:
-            raise invalid_value(
-                f"SQS:{action}", "ActionName", "Only the queue owner is allowed to invoke this action."
-            )
+            refusal = ONLY_THE_OWNER if action in _THE_OWNERS else INVALID_ACTION_NAME
+            raise refusal.error(value=f"SQS:{action}")
     return actions
 
 

@@ -6,12 +6,12 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from cloudq_emulator.sqs import limits
-from cloudq_emulator.sqs.errors import (
+from cloudq_emulator.sqs.errors import SqsError
+from cloudq_emulator.sqs.refusals import (
     EMPTY_BATCH,
     IDS_NOT_DISTINCT,
     INVALID_BATCH_ENTRY_ID,
     TOO_MANY_ENTRIES,
-    SqsError,
 )
 
 if TYPE_CHECKING:

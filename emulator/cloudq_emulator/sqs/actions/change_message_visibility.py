@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudq_emulator.sqs import limits
 from cloudq_emulator.sqs.call import integer
-from cloudq_emulator.sqs.errors import MISSING_PARAMETER
+from cloudq_emulator.sqs.refusals import LEASE_RANGE, MISSING_PARAMETER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,13 +30,7 @@ def change_lease(call: Call, queue: Queue, entry: Mapping[str, Any]) -> None:
     handle = entry.get("ReceiptHandle")
     if not handle:
         raise MISSING_PARAMETER.error(name="ReceiptHandle")
-    bounds = (0, limits.LEASE)
-    seconds = integer(
-        entry,
-        "VisibilityTimeout",
-        bounds,
-        f"VisibilityTimeout must be an integer between 0 and {limits.LEASE}",
-    )
+    seconds = integer(entry, "VisibilityTimeout", (0, limits.LEASE), LEASE_RANGE)
     if seconds is None:
         raise MISSING_PARAMETER.error(name="VisibilityTimeout")
     queue.change_lease(handle, seconds, call.now)

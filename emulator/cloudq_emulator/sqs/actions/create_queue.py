@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cloudq_emulator.sqs.actions.tag_queue import check_tags
 from cloudq_emulator.sqs.engine.settings import FIFO_ONLY
-from cloudq_emulator.sqs.errors import INVALID_ATTRIBUTE_NAME, INVALID_PARAMETER
+from cloudq_emulator.sqs.refusals import (
+    FIFO_ATTRIBUTE,
+    INVALID_FIFO_NAME,
+    INVALID_NAME,
+    UNKNOWN_ATTRIBUTE,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,6 +20,8 @@ if TYPE_CHECKING:
     from cloudq_emulator.sqs.call import Call
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,80}|[A-Za-z0-9_-]{1,75}\.fifo")
+_NAMED: Final = frozenset({"DeduplicationScope", "FifoThroughputLimit"})
+"""Attributes of FIFO queues that are refused by name; of the older ones a standard queue knows nothing."""
 _FIFO_SUFFIX: Final = ".fifo"
 
 
@@ -24,7 +31,7 @@ def create_queue(call: Call) -> dict[str, Any]:
     attributes = call.params.get("Attributes") or {}
     tags = call.params.get("tags") or call.params.get("Tags") or {}
     _check_name(name, attributes)
-    check_tags(tags)
+    check_tags(name, tags)
     queue, is_new = call.registry.create(call.account, call.region, name, attributes, call.now)
     call.touched = queue
     if is_new:
@@ -34,24 +41,18 @@ def create_queue(call: Call) -> dict[str, Any]:
 
 def _check_name(name: str, attributes: Mapping[str, Any]) -> None:
     if not _NAME.fullmatch(name):
-        raise INVALID_PARAMETER.error(
-            text="Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
-        )
+        raise INVALID_NAME.error()
     is_fifo = str(attributes.get("FifoQueue", "false")).lower() == "true"
     if is_fifo and not name.endswith(_FIFO_SUFFIX):
-        raise INVALID_PARAMETER.error(
-            text="The name of a FIFO queue can only include alphanumeric characters, hyphens, or "
-            "underscores, must end with .fifo suffix and be 1 to 80 in length"
-        )
+        raise INVALID_FIFO_NAME.error()
     if not is_fifo:
         if name.endswith(_FIFO_SUFFIX):
-            raise INVALID_PARAMETER.error(
-                text="Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
-            )
+            raise INVALID_NAME.error()
         _refuse_fifo_attributes(attributes)
 
 
 def _refuse_fifo_attributes(attributes: Mapping[str, Any]) -> None:
     for attribute in attributes:
-        if attribute in FIFO_ONLY and attribute != "FifoQueue":
-            raise INVALID_ATTRIBUTE_NAME.error(name=attribute)
+        if attribute in FIFO_ONLY:
+            refusal = FIFO_ATTRIBUTE if attribute in _NAMED else UNKNOWN_ATTRIBUTE
+            raise refusal.error(name=attribute)

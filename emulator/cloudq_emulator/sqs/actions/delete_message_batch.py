@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cloudq_emulator.sqs.actions.batch import each, entries_of
-from cloudq_emulator.sqs.errors import MISSING_PARAMETER
+from cloudq_emulator.sqs.refusals import MISSING_PARAMETER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

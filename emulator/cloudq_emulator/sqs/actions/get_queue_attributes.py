@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from cloudq_emulator.sqs.engine.settings import SETTABLE
-from cloudq_emulator.sqs.errors import INVALID_ATTRIBUTE_NAME
+from cloudq_emulator.sqs.refusals import UNKNOWN_ATTRIBUTE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,7 @@ def get_queue_attributes(call: Call) -> dict[str, Any]:
     wanted: list[str] = call.params.get("AttributeNames") or []
     for name in wanted:
         if name != "All" and name not in _ALL:
-            raise INVALID_ATTRIBUTE_NAME.error(name=name)
+            raise UNKNOWN_ATTRIBUTE.error(name=name)
     names = _ALL if "All" in wanted else wanted
     shown = {name: value for name in names if (value := _attribute(queue, name)) is not None}
     return {"Attributes": shown} if shown else {}

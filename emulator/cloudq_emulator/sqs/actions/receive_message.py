@@ -6,9 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from cloudq_emulator.sqs import limits
-from cloudq_emulator.sqs.call import integer
+from cloudq_emulator.sqs.call import IDENTIFIER, integer
 from cloudq_emulator.sqs.engine import attributes
-from cloudq_emulator.sqs.errors import INVALID_ATTRIBUTE_NAME, OVER_LIMIT
+from cloudq_emulator.sqs.refusals import (
+    INVALID_ATTEMPT,
+    LEASE_RANGE,
+    NOT_FOR_THIS_TYPE,
+    RECEIVE_RANGE,
+    TOO_MANY_IN_FLIGHT,
+    UNKNOWN_ATTRIBUTE,
+    WAIT_RANGE,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,6 +50,7 @@ class Reception:
         wait: Seconds to wait for the first message.
         system_names: System attributes that were asked for.
         names: Message attributes that were asked for.
+        attempt_id: The id by which it may be repeated.
     """
 
     queue: Queue
@@ -50,10 +59,11 @@ class Reception:
     wait: int
     system_names: Sequence[str]
     names: Sequence[str]
+    attempt_id: str = ""
 
     def attempt(self, now: float) -> dict[str, Any]:
         """Receive what there is; an empty answer if there is nothing."""
-        received = self.queue.receive(self.limit, self.lease, now)
+        received = self.queue.receive(self.limit, self.lease, now, self.attempt_id)
         return (
             {"Messages": [self._shown(message, handle) for message, handle in received]} if received else {}
         )
@@ -76,23 +86,18 @@ class Reception:
 def receive_message(call: Call) -> dict[str, Any] | Reception:
     """Answer messages; where there are none and the caller waits, what to wait for."""
     reception = _read(call, call.queue())
-    if reception.queue.leased_count >= limits.IN_FLIGHT:
-        if reception.queue.settings.is_fifo:
-            return {}
-        raise OVER_LIMIT.error(
-            text=f"Too many messages in flight: {limits.IN_FLIGHT} are the most that a queue may have."
-        )
+    queue = reception.queue
+    if queue.leased_count >= queue.in_flight_limit and not queue.settings.is_fifo:
+        raise TOO_MANY_IN_FLIGHT.error()
     answer = reception.attempt(call.now)
     return answer if answer or not reception.wait else reception
 
 
 def _read(call: Call, queue: Queue) -> Reception:
     params, settings = call.params, queue.settings
-    limit = integer(
-        params, "MaxNumberOfMessages", (1, limits.RECEIVE), "Must be between 1 and 10, if provided."
-    )
-    wait = integer(params, "WaitTimeSeconds", (0, limits.WAIT), "Must be >= 0 and <= 20, if provided.")
-    lease = integer(params, "VisibilityTimeout", (0, limits.LEASE), "Must be >= 0 and <= 43200, if provided.")
+    limit = integer(params, "MaxNumberOfMessages", (1, limits.RECEIVE), RECEIVE_RANGE)
+    wait = integer(params, "WaitTimeSeconds", (0, limits.WAIT), WAIT_RANGE)
+    lease = integer(params, "VisibilityTimeout", (0, limits.LEASE), LEASE_RANGE)
     return Reception(
         queue,
         limit or 1,
@@ -100,7 +105,18 @@ def _read(call: Call, queue: Queue) -> Reception:
         settings.wait if wait is None else wait,
         _system_names(params.get("AttributeNames") or (), params.get("MessageSystemAttributeNames") or ()),
         params.get("MessageAttributeNames") or (),
+        _attempt(queue, params.get("ReceiveRequestAttemptId")),
     )
+
+
+def _attempt(queue: Queue, attempt: str | None) -> str:
+    if attempt is None:
+        return ""
+    if not queue.settings.is_fifo:
+        raise NOT_FOR_THIS_TYPE.error(value=attempt, name="ReceiveRequestAttemptId")
+    if not IDENTIFIER.fullmatch(attempt):
+        raise INVALID_ATTEMPT.error(value=attempt)
+    return attempt
 
 
 def _system_names(*lists: Sequence[str]) -> Sequence[str]:
@@ -109,7 +125,7 @@ def _system_names(*lists: Sequence[str]) -> Sequence[str]:
         return tuple(_SYSTEM)
     for name in wanted:
         if name not in _SYSTEM:
-            raise INVALID_ATTRIBUTE_NAME.error(name=name)
+            raise UNKNOWN_ATTRIBUTE.error(name=name)
     return wanted
 
 

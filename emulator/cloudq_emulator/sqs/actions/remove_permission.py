@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cloudq_emulator.sqs.actions.add_permission import read_statements, write_statements
-from cloudq_emulator.sqs.errors import invalid_value
+from cloudq_emulator.sqs.refusals import LABEL_NOT_FOUND, LABEL_NOT_IN_POLICY
 
 if TYPE_CHECKING:
     from cloudq_emulator.sqs.call import Call
@@ -17,6 +17,6 @@ def remove_permission(call: Call) -> dict[str, Any]:
     statements = read_statements(queue)
     kept = [statement for statement in statements if statement.get("Sid") != label]
     if len(kept) == len(statements):
-        raise invalid_value(label, "Label", "can't find label on existing policy.")
+        raise (LABEL_NOT_IN_POLICY if statements else LABEL_NOT_FOUND).error(value=label)
     write_statements(call, queue, kept)
     return {}

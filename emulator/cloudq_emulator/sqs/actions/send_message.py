@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 from cloudq_emulator.sqs import limits
-from cloudq_emulator.sqs.call import integer
+from cloudq_emulator.sqs.call import IDENTIFIER, integer
 from cloudq_emulator.sqs.engine import attributes
 from cloudq_emulator.sqs.engine.message import Message, digest
-from cloudq_emulator.sqs.errors import (
+from cloudq_emulator.sqs.refusals import (
+    DEDUPLICATION_IS_MISSING,
+    DELAY_RANGE,
+    INVALID_GROUP,
     INVALID_MESSAGE_CONTENTS,
-    INVALID_PARAMETER,
+    INVALID_SYSTEM_ATTRIBUTE,
+    INVALID_TRACE,
+    MESSAGE_TOO_LONG,
     MISSING_PARAMETER,
-    invalid_value,
+    NOT_FOR_THIS_TYPE,
 )
 
 if TYPE_CHECKING:
@@ -23,10 +27,6 @@ if TYPE_CHECKING:
     from cloudq_emulator.sqs.call import Call
     from cloudq_emulator.sqs.engine.queue import Queue
 
-_UNWRITABLE: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 can't carry."""
-_ID: Final = re.compile(r"[A-Za-z0-9!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~]{1,128}")
-"""Group and deduplication ids: alphanumeric characters and ASCII punctuation."""
 _TRACE: Final = "AWSTraceHeader"
 
 
@@ -34,7 +34,8 @@ def send_message(call: Call) -> dict[str, Any]:
     """Answer the message's id and digests."""
     queue = call.queue()
     message = read_message(call, queue, call.params)
-    check_size(queue, message_bytes(message))
+    if message_bytes(message) > queue.settings.size_bytes:
+        raise MESSAGE_TOO_LONG.error(limit_bytes=queue.settings.size_bytes)
     return sent(queue.send(message, call.now))
 
 
@@ -47,8 +48,7 @@ def read_message(call: Call, queue: Queue, entry: Mapping[str, Any]) -> Message:
     body = entry.get("MessageBody")
     if not body:
         raise MISSING_PARAMETER.error(name="MessageBody")
-    # A printable text has none of the characters that SQS refuses, and `isprintable` is far the faster look.
-    if not body.isprintable() and _UNWRITABLE.search(body):
+    if not attributes.is_writable(body):
         raise INVALID_MESSAGE_CONTENTS.error()
     message = Message(body, digest(body), call.account, call.now)
     message.delay = _delay(queue, entry)
@@ -57,6 +57,8 @@ def read_message(call: Call, queue: Queue, entry: Mapping[str, Any]) -> Message:
         message.attributes_md5 = attributes.digest(message.attributes)
     if entry.get("MessageSystemAttributes"):
         _read_trace(message, entry["MessageSystemAttributes"])
+    elif call.trace:
+        message.trace = call.trace
     _read_group(queue, message, entry)
     return message
 
@@ -65,19 +67,6 @@ def message_bytes(message: Message) -> int:
     """What a message counts towards the limits."""
     size = len(message.body.encode()) if not message.body.isascii() else len(message.body)
     return size + attributes.size_bytes(message.attributes) if message.attributes else size
-
-
-def check_size(queue: Queue, size_bytes: int) -> None:
-    """Check a message against its queue's limit.
-
-    Raises:
-        SqsError: It is too large.
-    """
-    if size_bytes > queue.settings.size_bytes:
-        raise INVALID_PARAMETER.error(
-            text="One or more parameters are invalid. Reason: Message must be shorter than "
-            f"{queue.settings.size_bytes} bytes."
-        )
 
 
 def sent(message: Message) -> dict[str, Any]:
@@ -95,50 +84,35 @@ def sent(message: Message) -> dict[str, Any]:
 def _delay(queue: Queue, entry: Mapping[str, Any]) -> int | None:
     if entry.get("DelaySeconds") is None:
         return None
-    bounds = (0, limits.DELAY)
-    delay = integer(entry, "DelaySeconds", bounds, f"DelaySeconds must be >= 0 and <= {limits.DELAY}.")
+    delay = integer(entry, "DelaySeconds", (0, limits.DELAY), DELAY_RANGE)
     if delay and queue.settings.is_fifo:
-        raise invalid_value(
-            delay, "DelaySeconds", "The request include parameter that is not valid for this queue type."
-        )
+        raise NOT_FOR_THIS_TYPE.error(value=delay, name="DelaySeconds")
     return None if queue.settings.is_fifo else delay
 
 
 def _read_trace(message: Message, system: Mapping[str, Any]) -> None:
     for name in system:
         if name != _TRACE:
-            raise INVALID_PARAMETER.error(
-                text=f"Message system attribute name '{name}' is invalid; only {_TRACE} may be set."
-            )
+            raise INVALID_SYSTEM_ATTRIBUTE.error(name=name)
     value = system[_TRACE]
     if value.get("DataType") != "String" or not value.get("StringValue"):
-        raise INVALID_PARAMETER.error(
-            text=f"The message system attribute '{_TRACE}' must be a non-empty String."
-        )
+        raise INVALID_TRACE.error()
     message.trace = value["StringValue"]
     message.trace_md5 = attributes.digest({_TRACE: {"DataType": "String", "StringValue": message.trace}})
 
 
 def _read_group(queue: Queue, message: Message, entry: Mapping[str, Any]) -> None:
-    for name in ("MessageGroupId", "MessageDeduplicationId"):
-        value = entry.get(name)
-        if value and not _ID.fullmatch(value):
-            raise invalid_value(
-                value,
-                name,
-                f"{name} can only include alphanumeric and punctuation characters. "
-                f"1 to {limits.GROUP_LENGTH} in length",
-            )
-    message.group = entry.get("MessageGroupId") or ""
-    message.deduplication = entry.get("MessageDeduplicationId") or ""
+    group, deduplication = entry.get("MessageGroupId"), entry.get("MessageDeduplicationId")
+    if group is None and deduplication is None and not queue.settings.is_fifo:
+        return
+    for name, value in (("MessageGroupId", group), ("MessageDeduplicationId", deduplication)):
+        if value is not None and not IDENTIFIER.fullmatch(value):
+            raise INVALID_GROUP.error(value=value, name=name)
+    message.group, message.deduplication = group or "", deduplication or ""
     if queue.settings.is_fifo:
         _complete_group(queue, message)
-    elif message.deduplication:
-        raise invalid_value(
-            message.deduplication,
-            "MessageDeduplicationId",
-            "The request include parameter that is not valid for this queue type.",
-        )
+    elif deduplication is not None:
+        raise NOT_FOR_THIS_TYPE.error(value=deduplication, name="MessageDeduplicationId")
 
 
 def _complete_group(queue: Queue, message: Message) -> None:
@@ -146,8 +120,5 @@ def _complete_group(queue: Queue, message: Message) -> None:
         raise MISSING_PARAMETER.error(name="MessageGroupId")
     if not message.deduplication:
         if not queue.settings.is_deduplicated_by_content:
-            raise INVALID_PARAMETER.error(
-                text="The queue should either have ContentBasedDeduplication enabled or "
-                "MessageDeduplicationId provided explicitly"
-            )
+            raise DEDUPLICATION_IS_MISSING.error()
         message.deduplication = hashlib.sha256(message.body.encode()).hexdigest()

@@ -6,11 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from cloudq_emulator.sqs import limits
 from cloudq_emulator.sqs.actions.batch import each, entries_of
-from cloudq_emulator.sqs.actions.send_message import check_size, message_bytes, read_message, sent
-from cloudq_emulator.sqs.errors import BATCH_TOO_LONG, SqsError
+from cloudq_emulator.sqs.actions.send_message import message_bytes, read_message, sent
+from cloudq_emulator.sqs.errors import SqsError
+from cloudq_emulator.sqs.refusals import (
+    BATCH_TOO_LONG,
+    DEDUPLICATION_IS_MISSING,
+    ENTRY_TOO_LONG,
+    GROUP_IS_MISSING_IN_BATCH,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from cloudq_emulator.sqs.call import Call
     from cloudq_emulator.sqs.engine.message import Message
@@ -20,10 +26,13 @@ if TYPE_CHECKING:
 def send_message_batch(call: Call) -> dict[str, Any]:
     """Answer which messages were taken and which were not.
 
-    All are read before any is sent: the limit on their total refuses the whole batch.
+    All are read before any is sent: the limit on their total refuses the whole batch, and so do entries
+    without what a FIFO queue needs.
     """
     queue = call.queue()
     entries = entries_of(call, "SendMessageBatchRequestEntry")
+    if queue.settings.is_fifo:
+        _check_groups(queue, entries)
     messages = {entry["Id"]: _read(call, queue, entry) for entry in entries}
     sizes = {id_: message_bytes(one) for id_, one in messages.items() if not isinstance(one, SqsError)}
     if sum(sizes.values()) > limits.MESSAGE_BYTES:
@@ -33,10 +42,19 @@ def send_message_batch(call: Call) -> dict[str, Any]:
         message = messages[entry["Id"]]
         if isinstance(message, SqsError):
             raise message
-        check_size(queue, sizes[entry["Id"]])
+        if sizes[entry["Id"]] > queue.settings.size_bytes:
+            raise ENTRY_TOO_LONG.error(limit_bytes=queue.settings.size_bytes)
         return sent(queue.send(message, call.now))
 
     return each(entries, send)
+
+
+def _check_groups(queue: Queue, entries: Sequence[Mapping[str, Any]]) -> None:
+    for entry in entries:
+        if entry.get("MessageGroupId") is None:
+            raise GROUP_IS_MISSING_IN_BATCH.error()
+        if entry.get("MessageDeduplicationId") is None and not queue.settings.is_deduplicated_by_content:
+            raise DEDUPLICATION_IS_MISSING.error()
 
 
 def _read(call: Call, queue: Queue, entry: Mapping[str, Any]) -> Message | SqsError:

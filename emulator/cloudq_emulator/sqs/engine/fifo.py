@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import heapq
 from collections import OrderedDict
+from math import inf
 from typing import TYPE_CHECKING
 
 from cloudq_emulator.sqs import limits
@@ -19,42 +20,57 @@ if TYPE_CHECKING:
 
 
 class _Group:
-    """One group's ready messages in order, and how many of its messages are out."""
+    """One group: its ready messages in order, and the numbers of those that are out.
 
-    __slots__ = ("name", "out_count", "ready", "ready_count")
+    Never more than a receive's ten are out: what is sent after one of them has to wait for it.
+    """
+
+    __slots__ = ("name", "out", "ready", "ready_count")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.ready: list[tuple[int, Message]] = []
         self.ready_count = 0
-        self.out_count = 0
+        self.out: set[int] = set()
 
     def add(self, message: Message) -> None:
         heapq.heappush(self.ready, (message.number, message))
         self.ready_count += 1
 
+    def has_before(self, number: float) -> bool:
+        """Whether a message sent before the one of this number is ready."""
+        if not self.ready_count:
+            return False
+        while self.ready[0][1].state is not READY:
+            heapq.heappop(self.ready)
+        return self.ready[0][0] < number
+
+    def first_out(self) -> float:
+        """The number of the oldest message that is out; infinite if none is."""
+        return min(self.out, default=inf)
+
     def pop(self) -> Message:
-        while True:
-            _, message = heapq.heappop(self.ready)
-            if message.state is READY:
-                self.ready_count -= 1
-                return message
+        _, message = heapq.heappop(self.ready)
+        self.ready_count -= 1
+        self.out.add(message.number)
+        return message
 
 
 class FifoLine:
-    """Group by group, each in the order of sending; a group with messages out waits until they are settled.
+    """Group by group, each in the order of sending; a message waits for those before it that are out.
 
     Only within one receive may several messages of a group be taken: as many as it asks for.
 
-    Invariant: a group is open if and only if it has ready messages and none out.
+    Invariant: a group is open if and only if its oldest message that hasn't been settled is ready.
     """
 
-    __slots__ = ("_groups", "_of_this_receive", "_open")
+    __slots__ = ("_barrier", "_groups", "_of_this_receive", "_open")
 
     def __init__(self) -> None:
         self._groups: dict[str, _Group] = {}
         self._open: OrderedDict[str, None] = OrderedDict()
         self._of_this_receive: _Group | None = None
+        self._barrier = inf
 
     def begin_receive(self) -> None:
         self._of_this_receive = None
@@ -68,27 +84,28 @@ class FifoLine:
 
     def come_back(self, message: Message) -> None:
         group = self._groups[message.group]
-        group.out_count -= 1
+        group.out.discard(message.number)
         group.add(message)
         self._update(group)
 
     def take(self) -> Message | None:
         group = self._of_this_receive
-        if group is None or not group.ready_count:
+        if group is None or not group.has_before(self._barrier):
             if not self._open:
                 return None
             self._of_this_receive = group = self._groups[next(iter(self._open))]
-        group.out_count += 1
+            self._barrier = group.first_out()
+            group.has_before(self._barrier)
         message = group.pop()
         self._update(group)
         return message
 
-    def leave(self, message: Message) -> None:
+    def leave(self, message: Message, *, was_ready: bool) -> None:
         group = self._groups[message.group]
-        if message.state is READY:
+        if was_ready:
             group.ready_count -= 1  # it stays in the heap until it surfaces
         else:
-            group.out_count -= 1
+            group.out.discard(message.number)
         self._update(group)
 
     def has_next(self) -> bool:
@@ -104,11 +121,11 @@ class FifoLine:
             yield from (message for _, message in sorted(group.ready) if message.state is READY)
 
     def _update(self, group: _Group) -> None:
-        if group.ready_count and not group.out_count:
+        if group.has_before(group.first_out()):
             self._open.setdefault(group.name)
             return
         self._open.pop(group.name, None)
-        if not group.ready_count and not group.out_count:
+        if not group.ready_count and not group.out:
             del self._groups[group.name]
             if group is self._of_this_receive:
                 self._of_this_receive = None

@@ -9,17 +9,24 @@ from typing import TYPE_CHECKING, Protocol
 from cloudq_emulator.sqs import limits
 from cloudq_emulator.sqs.engine import receipts
 from cloudq_emulator.sqs.engine.agenda import Agenda
+from cloudq_emulator.sqs.engine.attempts import Attempts
+from cloudq_emulator.sqs.engine.fair import FairLine
 from cloudq_emulator.sqs.engine.fifo import Duplicates, FifoLine
-from cloudq_emulator.sqs.engine.message import DELAYED, GONE, LEASED, READY
+from cloudq_emulator.sqs.engine.message import DELAYED, GONE, LEASED, READY, new_id
 from cloudq_emulator.sqs.engine.ready import StandardLine
-from cloudq_emulator.sqs.errors import MESSAGE_NOT_IN_FLIGHT, PURGE_IN_PROGRESS, invalid_value
+from cloudq_emulator.sqs.refusals import (
+    LEASE_TOO_LONG,
+    PURGE_IN_PROGRESS,
+    RECEIPT_HANDLE_HAS_EXPIRED,
+    RECEIPT_HANDLE_HAS_NO_LEASE,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from random import Random
 
+    from cloudq_emulator.sqs.engine.attempts import Received
     from cloudq_emulator.sqs.engine.message import Message
-    from cloudq_emulator.sqs.engine.ready import Line
     from cloudq_emulator.sqs.engine.settings import Settings
 
 _FIRST_SEQUENCE = 18_800_000_000_000_000_000
@@ -78,11 +85,14 @@ class Queue:
         self.delayed_count = self.leased_count = 0
         self.uid = token_hex(4)
         """In receipts: those of a queue's namesake, deleted before it, are none of its own."""
+        self.in_flight_limit = limits.IN_FLIGHT
         self._queues = queues
         self._messages: dict[int, Message] = {}
         self._sent_count = 0
-        self._line: Line = FifoLine() if settings.is_fifo else StandardLine()
+        self._line: FifoLine | StandardLine | FairLine = FifoLine() if settings.is_fifo else StandardLine()
         self._duplicates = Duplicates()
+        self._former_scope = (settings.deduplication_scope, now)
+        self._attempts = Attempts()
         self._timers: Agenda[Message] = Agenda()
         self._ages: Agenda[Message] = Agenda()
 
@@ -101,28 +111,36 @@ class Queue:
             The message; on a FIFO queue the earlier one that it repeats, and then it isn't taken in.
         """
         if self.settings.is_fifo:
-            scope = message.group if self.settings.deduplication_scope == "messageGroup" else ""
+            scope = message.group if self._deduplication_scope(now) == "messageGroup" else ""
             original = self._duplicates.original(scope, message, now)
             if original is not None:
                 return original
         self._take_in(message, now)
         return message
 
-    def receive(self, limit: int, lease: float, now: float) -> list[tuple[Message, str]]:
+    def receive(self, limit: int, lease: float, now: float, attempt: str = "") -> Received:
         """Lease at most `limit` messages for `lease` seconds, each with its receipt handle.
 
         A message that has been received as often as the redrive policy allows moves to the dead-letter
-        queue instead.
+        queue instead. A receive with the id of an earlier `attempt` repeats it: the same messages, the same
+        handles, and leases that begin anew.
         """
         self.advance(now)
-        received: list[tuple[Message, str]] = []
+        if attempt and (repeated := self._attempts.recall(attempt, now)):
+            for message, _ in repeated:
+                self._set_timer(message, now + lease)
+            return repeated
+        received: Received = []
         self._line.begin_receive()
+        limit = min(limit, self.in_flight_limit - self.leased_count)
         while len(received) < limit and (message := self._line.take()) is not None:
             target = self._dead_letter_queue(message)
             if target is None:
                 received.append((message, self._lease(message, lease, now)))
             else:
                 self._give_up(message, target, now)
+        if attempt and received:
+            self._attempts.remember(attempt, received, now)
         return received
 
     def delete(self, handle: str, now: float) -> None:
@@ -141,36 +159,32 @@ class Queue:
             return
         is_held = message.receipt_number == receipt.number and message.state is LEASED
         if self.settings.is_fifo and not is_held:
-            raise invalid_value(handle, "ReceiptHandle", "The receipt handle has expired.")
+            raise RECEIPT_HANDLE_HAS_EXPIRED.error(value=handle)
         if message.receipt_number == receipt.number:
             self._remove(message)
 
     def change_lease(self, handle: str, seconds: int, now: float) -> None:
         """Let the lease that `handle` stands for end `seconds` from now; 0 gives the message back.
 
+        On a standard queue any handle of the message will do, and its lease may be over: the message is
+        hidden again. AWS does so, though its documentation speaks of an error.
+
         Raises:
-            SqsError: The handle isn't of this queue, the lease is over, or it would last over 12 hours.
+            SqsError: The handle isn't of this queue, its message is gone, or it would be leased over 12
+                hours; on a FIFO queue also if the lease is over.
         """
         self.advance(now)
         receipt = receipts.read(handle, self.uid)
         message = self._messages.get(receipt.message)
-        if message is None or message.receipt_number != receipt.number:
-            raise invalid_value(
-                handle,
-                "ReceiptHandle",
-                "Message does not exist or is not available for visibility timeout change.",
-            )
-        if message.state is not LEASED:
-            raise MESSAGE_NOT_IN_FLIGHT.error()
+        if message is None or not self._may_change(message, receipt.number):
+            raise RECEIPT_HANDLE_HAS_NO_LEASE.error(value=handle)
         if now + seconds - message.received_at > limits.LEASE:
-            raise invalid_value(
-                seconds,
-                "VisibilityTimeout",
-                f"Total VisibilityTimeout for the message is beyond the limit [{limits.LEASE} seconds]",
-            )
+            raise LEASE_TOO_LONG.error(value=seconds)
+        self._attempts.touch(message)
         if seconds:
+            self._hold_on(message)
             self._set_timer(message, now + seconds)
-        else:
+        elif message.state is LEASED:
             self._timers.drop(message)
             self._come_back(message)
 
@@ -183,11 +197,45 @@ class Queue:
         if self.purged_at is not None and 0 <= now - self.purged_at < limits.PURGE:
             raise PURGE_IN_PROGRESS.error(queue=self.name)
         self.purged_at = now
+        self._duplicates = Duplicates()
         for message in self._messages.values():
             message.state = GONE
         self.delayed_count = self.leased_count = 0
-        for part in (self._messages, self._line, self._timers, self._ages):
+        for part in (self._messages, self._line, self._timers, self._ages, self._attempts):
             part.clear()
+
+    def configure(self, settings: Settings, now: float) -> None:
+        """Change the attributes: at once, but for the scope of deduplication, which takes its time."""
+        former, self.settings = self.settings, settings
+        self.modified_at = now
+        if settings.deduplication_scope != former.deduplication_scope:
+            self._former_scope = (former.deduplication_scope, now + limits.PROPAGATION)
+        if settings.is_fifo and settings.delay != former.delay:
+            for message in [message for message in self if message.state is DELAYED]:
+                self._set_timer(message, message.sent_at + settings.delay)
+
+    def take_for_move(self, now: float) -> Message | None:
+        """The oldest ready message, for a move task; it is either moved or put back."""
+        self.advance(now)
+        self._line.begin_receive()
+        message = self._line.take()
+        if message is not None:
+            self.leased_count += 1
+            message.state = LEASED
+        return message
+
+    def put_back(self, message: Message) -> None:
+        """Put back what a move task took."""
+        self._come_back(message)
+
+    def move(self, message: Message, target: Queue, now: float) -> None:
+        """Move what a move task took: it is a new message there."""
+        moved = dataclasses.replace(message)
+        self._remove(message)
+        moved.id, moved.sent_at, moved.delay = new_id(), now, None
+        moved.receive_count, moved.first_received_at, moved.dead_letter_source = 0, None, ""
+        target.advance(now)
+        target._take_in(moved, now)
 
     def advance(self, now: float) -> None:
         """Settle what has come due: delays and leases that end, messages past their retention."""
@@ -231,8 +279,11 @@ class Queue:
         self._line.begin_receive()
         taken = [message for _ in range(_SHUFFLED) if (message := self._line.take()) is not None]
         random.shuffle(taken)
-        for message in taken:
-            self._line.come_back(message)
+        if isinstance(self._line, StandardLine):
+            self._line.put_first(taken)
+        else:
+            for message in taken:
+                self._line.come_back(message)
 
     def _take_in(self, message: Message, now: float) -> None:
         delay = self.settings.delay if message.delay is None else message.delay
@@ -255,6 +306,8 @@ class Queue:
 
     def _arrive(self, message: Message) -> None:
         message.state = READY
+        if message.group and isinstance(self._line, StandardLine):
+            self._line = FairLine(self._line, self.leased_count)
         self._line.arrive(message)
         if self.watcher is not None:
             self.watcher.became_ready(self)
@@ -267,6 +320,7 @@ class Queue:
             self.watcher.became_ready(self)
 
     def _lease(self, message: Message, lease: float, now: float) -> str:
+        self._attempts.touch(message)
         message.state = LEASED
         self.leased_count += 1
         message.receive_count += 1
@@ -279,13 +333,14 @@ class Queue:
         return receipts.write(self.uid, message.number, message.receipt_number)
 
     def _remove(self, message: Message) -> None:
-        if message.state is LEASED:
+        former, message.state = message.state, GONE
+        if former is LEASED:
             self.leased_count -= 1
-        elif message.state is DELAYED:
+        elif former is DELAYED:
             self.delayed_count -= 1
-        if message.state is not DELAYED:
-            self._line.leave(message)
-        message.state = GONE
+        if former is not DELAYED:
+            self._line.leave(message, was_ready=former is READY)
+        self._attempts.touch(message)
         self._forget(message)
         # On a FIFO queue a message that is done lets its group go on.
         if self.watcher is not None and self._line.has_next():
@@ -304,17 +359,38 @@ class Queue:
         return self._queues.by_arn(redrive.target)
 
     def _give_up(self, message: Message, target: Queue, now: float) -> None:
-        """Move a message that was just taken from the line."""
+        """Move a message that was just taken from the line.
+
+        Race: the line may still have an entry of the message, so it is a copy that goes on.
+        """
+        moved = dataclasses.replace(message)
         message.state = GONE
-        self._line.leave(message)
+        self._line.leave(message, was_ready=False)
         self._forget(message)
-        message.dead_letter_source = self.arn
-        message.delay = 0
+        moved.dead_letter_source = self.arn
+        moved.delay = 0
         if self.settings.is_fifo:
-            message.sent_at = (
-                now  # standard queues keep the time of the first send, and with it the retention
-            )
-        target._take_in(message, now)
+            # Standard queues keep the time of the first send, and with it the retention.
+            moved.sent_at = now
+            # Two messages may have had one deduplication id, at different times.
+            moved.deduplication = moved.id
+        target._take_in(moved, now)
+
+    def _may_change(self, message: Message, receipt_number: int) -> bool:
+        if self.settings.is_fifo:
+            return message.state is LEASED and message.receipt_number == receipt_number
+        return message.receipt_number > 0
+
+    def _hold_on(self, message: Message) -> None:
+        """Lease a message whose lease was over, if it was."""
+        if message.state is READY and not isinstance(self._line, FifoLine):
+            message.state = LEASED
+            self.leased_count += 1
+            self._line.hold(message)
+
+    def _deduplication_scope(self, now: float) -> str:
+        former, until = self._former_scope
+        return former if now < until else self.settings.deduplication_scope
 
     def _set_timer(self, message: Message, at: float) -> None:
         self._timers.put(message, at)

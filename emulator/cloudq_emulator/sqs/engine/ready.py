@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import heapq
+import itertools
 from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 from cloudq_emulator.sqs.engine.message import READY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from cloudq_emulator.sqs.engine.message import Message
 
@@ -35,8 +37,8 @@ class Line(Protocol):
         """The next message; None when there is none to be had now."""
         ...
 
-    def leave(self, message: Message) -> None:
-        """A message that arrived once is gone: from the line if its state is ready, else from outside."""
+    def leave(self, message: Message, *, was_ready: bool) -> None:
+        """A message that arrived once is gone: from the line if it was ready, else from outside."""
         ...
 
     def has_next(self) -> bool:
@@ -53,15 +55,18 @@ class Line(Protocol):
 
 
 class StandardLine:
-    """First come, first served; a message that comes back goes to the end.
+    """The oldest first; a message that comes back is as old as it was.
 
-    One that is gone stays in line until it surfaces, or until such ones outnumber the ready.
+    Invariant: every ready message has an entry. Entries whose message is gone or out stay until they
+    surface, or until such ones outnumber the ready.
     """
 
-    __slots__ = ("_gone", "_line")
+    __slots__ = ("_gone", "_line", "_next", "_returned")
 
     def __init__(self) -> None:
         self._line: deque[Message] = deque()
+        self._returned: list[tuple[int, int, Message]] = []
+        self._next = itertools.count().__next__
         self._gone = 0
 
     def begin_receive(self) -> None:
@@ -71,31 +76,61 @@ class StandardLine:
         self._line.append(message)
 
     def come_back(self, message: Message) -> None:
-        self._line.append(message)
+        heapq.heappush(self._returned, (message.number, self._next(), message))
 
     def take(self) -> Message | None:
-        line = self._line
-        while line:
-            message = line.popleft()
+        line, returned = self._line, self._returned
+        while line or returned:
+            if returned and (not line or returned[0][0] < line[0].number):
+                message = heapq.heappop(returned)[2]
+            else:
+                message = line.popleft()
             if message.state is READY:
                 return message
             self._gone -= 1
         return None
 
-    def leave(self, message: Message) -> None:
-        if message.state is not READY:
-            return  # it was leased, and so not in line
-        self._gone += 1
-        if self._gone > len(self._line) // 2 + _SLACK:
-            self._line = deque(other for other in self._line if other.state is READY and other is not message)
-            self._gone = 0
+    def put_first(self, messages: Sequence[Message]) -> None:
+        """Put back what was just taken, in this order."""
+        self._line.extendleft(reversed(messages))
+
+    def next_number(self) -> int | None:
+        """The number of the message that `take` would find."""
+        line, returned = self._line, self._returned
+        while line and line[0].state is not READY:
+            line.popleft()
+            self._gone -= 1
+        while returned and returned[0][2].state is not READY:
+            heapq.heappop(returned)
+            self._gone -= 1
+        numbers = (*(returned[0][:1] if returned else ()), *((line[0].number,) if line else ()))
+        return min(numbers, default=None)
+
+    def leave(self, message: Message, *, was_ready: bool) -> None:  # noqa: ARG002 - entries aren't searched for
+        if was_ready:
+            self._gone += 1
+            if self._gone > (len(self._line) + len(self._returned)) // 2 + _SLACK:
+                self._sweep()
+
+    def hold(self, message: Message) -> None:
+        """A ready message goes out without being taken: its lease, though over, is extended."""
+        self.leave(message, was_ready=True)
 
     def has_next(self) -> bool:
-        return len(self._line) > self._gone
+        return len(self._line) + len(self._returned) > self._gone
 
     def clear(self) -> None:
         self._line.clear()
+        self._returned.clear()
         self._gone = 0
 
     def __iter__(self) -> Iterator[Message]:
-        return (message for message in self._line if message.state is READY)
+        back = [message for _, _, message in sorted(self._returned)]
+        return (
+            message for message in dict.fromkeys(itertools.chain(back, self._line)) if message.state is READY
+        )
+
+    def _sweep(self) -> None:
+        self._line = deque(sorted(self, key=lambda message: message.number))
+        self._returned.clear()
+        self._gone = 0

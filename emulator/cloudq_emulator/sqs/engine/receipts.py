@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 from typing import NamedTuple
 
-from cloudq_emulator.sqs.errors import RECEIPT_HANDLE_IS_INVALID
+from cloudq_emulator.sqs.refusals import RECEIPT_HANDLE_IS_INVALID
 
 
 class Receipt(NamedTuple):
@@ -31,7 +31,7 @@ def read(handle: str, queue: str) -> Receipt:
         of, message, number = binascii.a2b_base64(handle, strict_mode=True).split(b":")
         receipt = Receipt(of.decode(), int(message), int(number))
     except ValueError:
-        raise RECEIPT_HANDLE_IS_INVALID.error(receipt=handle) from None
+        raise RECEIPT_HANDLE_IS_INVALID.error(value=handle) from None
     if receipt.queue != queue:
-        raise RECEIPT_HANDLE_IS_INVALID.error(receipt=handle)
+        raise RECEIPT_HANDLE_IS_INVALID.error(value=handle)
     return receipt

@@ -6,12 +6,21 @@ Source: Amazon SQS API Reference, SetQueueAttributes, read 2026-11.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
 from cloudq_emulator.sqs import limits
-from cloudq_emulator.sqs.errors import invalid_value
+from cloudq_emulator.sqs.refusals import (
+    INVALID_PERMISSION,
+    INVALID_SOURCES,
+    INVALID_TARGET,
+    MAX_RECEIVES_RANGE,
+    POLICY_IS_NO_MAP,
+    POLICY_LACKS,
+)
 
+_ARN: Final = re.compile(r"arn:[\w-]+:sqs:[\w-]*:\d{12}:[\w-]{1,80}(?:\.fifo)?")
 _SOURCES: Final = 10
 """Source queues that a ``byQueue`` policy may name. Source: API, SetQueueAttributes, read 2026-11."""
 
@@ -25,22 +34,21 @@ class RedrivePolicy:
 
     @staticmethod
     def read(name: str, text: str) -> RedrivePolicy | None:
-        """Parse the attribute; empty text and ``{}`` mean no policy.
+        """Parse the attribute; empty text means no policy.
 
         Raises:
             SqsError: It is no policy that SQS takes.
         """
-        policy = _map(name, text, "Redrive policy")
-        if not policy:
+        if not text:
             return None
-        for part in ("deadLetterTargetArn", "maxReceiveCount"):
+        policy = _map(name, text, "Redrive policy")
+        for part in ("maxReceiveCount", "deadLetterTargetArn"):
             if part not in policy:
-                raise invalid_value(
-                    text, name, f"Redrive policy does not contain mandatory attribute: {part}."
-                )
-        return RedrivePolicy(
-            str(policy["deadLetterTargetArn"]), _receives(name, text, policy["maxReceiveCount"])
-        )
+                raise POLICY_LACKS.error(value=text, name=part)
+        target = str(policy["deadLetterTargetArn"])
+        if not _ARN.fullmatch(target):
+            raise INVALID_TARGET.error(value=text)
+        return RedrivePolicy(target, _receives(text, policy["maxReceiveCount"]))
 
     def write(self) -> str:
         """The attribute as SQS answers it."""
@@ -61,19 +69,15 @@ class RedriveAllowPolicy:
         Raises:
             SqsError: It is no policy that SQS takes.
         """
-        policy = _map(name, text, "Redrive allow policy")
+        policy = _map(name, text, "Redrive allow policy") if text else {}
         if not policy:
             return None
         permission = policy.get("redrivePermission")
         sources = tuple(policy.get("sourceQueueArns") or ())
         if permission not in {"allowAll", "denyAll", "byQueue"}:
-            raise invalid_value(text, name, "Redrive permission must be allowAll, denyAll or byQueue.")
+            raise INVALID_PERMISSION.error(value=text)
         if (permission == "byQueue") != bool(sources) or len(sources) > _SOURCES:
-            raise invalid_value(
-                text,
-                name,
-                f"Source queue ARNs, 1 to {_SOURCES}, go with the permission byQueue and with no other.",
-            )
+            raise INVALID_SOURCES.error(value=text)
         return RedriveAllowPolicy(permission, sources)
 
     def write(self) -> str:
@@ -89,24 +93,17 @@ class RedriveAllowPolicy:
 
 
 def _map(name: str, text: str, what: str) -> dict[str, Any]:
-    if not text:
-        return {}
     try:
         policy = json.loads(text)
     except ValueError:
         policy = None
     if not isinstance(policy, dict):
-        raise invalid_value(text, name, f"{what} is not a valid JSON map.")
+        raise POLICY_IS_NO_MAP.error(value=text, name=name, what=what)
     return policy
 
 
-def _receives(name: str, text: str, value: object) -> int:
+def _receives(text: str, value: object) -> int:
     count = int(str(value)) if str(value).isdecimal() else 0
     if not 1 <= count <= limits.RECEIVES_MOST:
-        raise invalid_value(
-            text,
-            name,
-            f"Invalid value for maxReceiveCount: {value}, valid values are from 1 to "
-            f"{limits.RECEIVES_MOST} both inclusive.",
-        )
+        raise MAX_RECEIVES_RANGE.error(value=text, count=value)
     return count

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloudq_emulator.sqs import limits
+from cloudq_emulator.sqs.engine.moves import MoveTasks
 from cloudq_emulator.sqs.engine.queue import Queue
 from cloudq_emulator.sqs.engine.settings import Settings
-from cloudq_emulator.sqs.errors import (
+from cloudq_emulator.sqs.refusals import (
+    NO_SUCH_TARGET,
     QUEUE_DELETED_RECENTLY,
     QUEUE_DOES_NOT_EXIST,
     QUEUE_NAME_EXISTS,
-    invalid_value,
+    TARGET_FORBIDS,
+    TARGET_OF_OTHER_TYPE,
 )
 
 if TYPE_CHECKING:
@@ -27,6 +30,7 @@ class Registry:
     def __init__(self) -> None:
         self._queues: dict[Key, Queue] = {}
         self._deleted_at: dict[Key, float] = {}
+        self.moves = MoveTasks(self)
 
     def __iter__(self) -> Iterator[Queue]:
         return iter(self._queues.values())
@@ -61,6 +65,7 @@ class Registry:
             SqsError: An attribute is wrong, a namesake differs, or the name was freed too recently.
         """
         settings = Settings().changed(attributes)
+        settings.check()
         key = (account, region, name)
         existing = self._queues.get(key)
         if existing is not None:
@@ -81,15 +86,16 @@ class Registry:
             SqsError: One doesn't exist or can't have that value.
         """
         settings = queue.settings.changed(attributes)
+        settings.check()
         self._check_redrive(queue, settings)
-        queue.settings = settings
-        queue.modified_at = now
+        queue.configure(settings, now)
 
     def delete(self, queue: Queue, now: float) -> None:
         """Delete a queue with all it holds; its name is free again after a while."""
         key = (queue.account, queue.region, queue.name)
         del self._queues[key]
         self._deleted_at[key] = now
+        self.moves.drop(queue)
 
     def free_name(self, account: str, region: str, name: str) -> None:
         """Let a name be used again at once."""
@@ -108,22 +114,19 @@ class Registry:
         """Forget everything, the names that aren't free yet included."""
         self._queues.clear()
         self._deleted_at.clear()
+        self.moves.clear()
 
     def _check_redrive(self, queue: Queue, settings: Settings) -> None:
         if settings.redrive is None:
             return
         text, target = settings.redrive.write(), self.by_arn(settings.redrive.target)
         if target is None:
-            raise invalid_value(text, "RedrivePolicy", "Dead letter target does not exist.")
+            raise NO_SUCH_TARGET.error(value=text)
         if target.settings.is_fifo != settings.is_fifo:
-            raise invalid_value(
-                text, "RedrivePolicy", "Dead-letter queue must be same type of queue as the source."
-            )
+            raise TARGET_OF_OTHER_TYPE.error(value=text)
         allow = target.settings.redrive_allow
         if allow is not None and not allow.allows(queue.arn):
-            raise invalid_value(
-                text, "RedrivePolicy", "Queue does not have permission to use this dead-letter queue."
-            )
+            raise TARGET_FORBIDS.error(value=text)
 
 
 def _check_same(existing: Settings, wanted: Settings, attributes: Mapping[str, object]) -> None:

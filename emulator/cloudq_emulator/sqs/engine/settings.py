@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cloudq_emulator.sqs import limits
 from cloudq_emulator.sqs.engine.redrive import RedriveAllowPolicy, RedrivePolicy
-from cloudq_emulator.sqs.errors import INVALID_ATTRIBUTE_NAME, INVALID_ATTRIBUTE_VALUE
+from cloudq_emulator.sqs.refusals import (
+    INVALID_ATTRIBUTE_VALUE,
+    ONE_ENCRYPTION,
+    THROUGHPUT_NEEDS_SCOPE,
+    UNKNOWN_ATTRIBUTE,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -48,12 +53,25 @@ class Settings:
         for name, value in attributes.items():
             row = _ROWS.get(name)
             if row is None:
-                raise INVALID_ATTRIBUTE_NAME.error(name=name)
+                raise UNKNOWN_ATTRIBUTE.error(name=name)
             changes[row.field] = row.read(name, _text(value))
-        # A key of one's own takes the place of SQS's; only one can be in force.
-        if changes.get("kms_key") and "is_encrypted" not in changes:
+        # A key of one's own takes the place of SQS's, and the other way round; only one can be in force.
+        if changes.get("kms_key"):
+            if changes.get("is_encrypted"):
+                raise ONE_ENCRYPTION.error()
             changes["is_encrypted"] = False
+        elif changes.get("is_encrypted"):
+            changes["kms_key"] = ""
         return dataclasses.replace(self, **changes)
+
+    def check(self) -> None:
+        """Check that the attributes go together.
+
+        Raises:
+            SqsError: They don't.
+        """
+        if self.throughput_limit == "perMessageGroupId" and self.deduplication_scope != "messageGroup":
+            raise THROUGHPUT_NEEDS_SCOPE.error()
 
     def written(self, name: str) -> str | None:
         """One attribute as SQS writes it; None where it doesn't show it."""

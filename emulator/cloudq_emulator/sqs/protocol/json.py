@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from cloudq_emulator.sqs.errors import MALFORMED_REQUEST
+from cloudq_emulator.sqs.refusals import MALFORMED_REQUEST
 
 if TYPE_CHECKING:
     from cloudq_emulator.sqs.errors import SqsError
