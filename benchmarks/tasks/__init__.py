@@ -1,0 +1,1 @@
+"""cloudq's worker and sender beside those of other task queues."""
