@@ -142,6 +142,88 @@ def test_what_a_fifo_queue_would_not_take_is_refused(sqs, url):
     )
 
 
+@pytest.mark.parametrize(
+    ("lacks", "text"),
+    [
+        ("MessageGroupId", "The request must contain the parameter MessageGroupId."),
+        ("MessageDeduplicationId", "The queue should either have ContentBasedDeduplication enabled"),
+    ],
+)
+def test_a_batch_with_an_entry_that_lacks_an_id_is_refused_as_a_whole(sqs, url, lacks, text):
+    entries = [
+        {"Id": id_, "MessageBody": id_, "MessageGroupId": "g", "MessageDeduplicationId": id_} for id_ in "12"
+    ]
+    del entries[1][lacks]
+
+    with pytest.raises(ClientError, match=f"InvalidParameterValue.*{text}"):
+        sqs.send_message_batch(QueueUrl=url, Entries=entries)
+    assert receive(sqs, url) == []
+
+
+@pytest.mark.parametrize("name", ["MessageGroupId", "MessageDeduplicationId"])
+@pytest.mark.parametrize("value", ["", "x" * 129, "with space"])
+def test_ids_that_aws_refuses_are_refused(sqs, url, name, value):
+    ids = {"MessageGroupId": "g", "MessageDeduplicationId": "d", name: value}
+
+    with pytest.raises(ClientError, match=f"{name} can only include alphanumeric and punctuation"):
+        sqs.send_message(QueueUrl=url, MessageBody="x", **ids)
+
+
+def test_a_change_of_deduplications_scope_takes_a_minute(emulator, sqs, url):
+    emulator.clock(freeze=True)
+    send(sqs, url, "1", group="a", dedup="d")
+    scope = {"DeduplicationScope": "messageGroup", "FifoThroughputLimit": "perMessageGroupId"}
+
+    sqs.set_queue_attributes(QueueUrl=url, Attributes=scope)
+
+    send(sqs, url, "2", group="b", dedup="d")
+    emulator.clock(advance=60)
+    send(sqs, url, "3", group="c", dedup="d")
+    assert bodies(receive(sqs, url)) == ["1", "3"]
+
+
+def test_a_purge_forgets_what_was_sent(sqs, url):
+    send(sqs, url, "1", dedup="d")
+    sqs.purge_queue(QueueUrl=url)
+    send(sqs, url, "2", dedup="d")
+
+    assert bodies(receive(sqs, url)) == ["2"]
+
+
+def test_a_change_of_the_delay_holds_for_what_is_there(emulator, sqs):
+    emulator.clock(freeze=True)
+    attributes = {"FifoQueue": "true", "DelaySeconds": "600"}
+    url = sqs.create_queue(QueueName="slow.fifo", Attributes=attributes)["QueueUrl"]
+    sqs.send_message(
+        QueueUrl=url, MessageBody="x", MessageGroupId="g", MessageDeduplicationId="d", DelaySeconds=0
+    )
+    assert receive(sqs, url) == []
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"DelaySeconds": "60"})
+    assert receive(sqs, url) == []
+
+    emulator.clock(advance=60)
+
+    assert bodies(receive(sqs, url)) == ["x"]
+
+
+def test_dead_letters_are_told_apart_by_their_ids(emulator, sqs):
+    dead = sqs.create_queue(QueueName="dead.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+    policy = {"deadLetterTargetArn": "arn:aws:sqs:eu-west-1:000000000000:dead.fifo", "maxReceiveCount": 1}
+    attributes = {"FifoQueue": "true", "RedrivePolicy": json.dumps(policy)}
+    url = sqs.create_queue(QueueName="source.fifo", Attributes=attributes)["QueueUrl"]
+    emulator.clock(freeze=True)
+    sent = send(sqs, url, "1", dedup="d")["MessageId"]
+    receive(sqs, url, VisibilityTimeout=60)
+    emulator.clock(advance=60)
+    assert receive(sqs, url) == []
+
+    (message,) = receive(sqs, dead)
+
+    assert message["MessageId"] == message["Attributes"]["MessageDeduplicationId"] == sent
+    received_at = int(message["Attributes"]["ApproximateFirstReceiveTimestamp"])
+    assert int(message["Attributes"]["SentTimestamp"]) == received_at + 60_000, "it is as if sent anew"
+
+
 def test_a_receipt_dies_with_its_lease(emulator, sqs, url):
     emulator.clock(freeze=True)
     send(sqs, url, "x")

@@ -254,15 +254,32 @@ def test_batches_are_refused_as_a_whole(sqs, url, entries, code):
             "InvalidParameterValue",
             "AWS.",
         ),
-        (
-            {"MessageAttributes": {"a": {"DataType": "Number", "StringValue": "x"}}},
-            "InvalidParameterValue",
-            "number",
+        *(
+            (
+                {"MessageAttributes": {"a": {"DataType": "Number", "StringValue": value}}},
+                "InvalidParameterValue",
+                "number",
+            )
+            for value in ("x", "1e127", "1e-129", "1" * 39, "nan", "inf", "0x1", "1_0", "٣")
         ),
+        *(
+            (
+                {"MessageAttributes": {name: {"DataType": "String", "StringValue": "x"}}},
+                "InvalidParameterValue",
+                "name",
+            )
+            for name in ("aWs.x", "AMAZON.x", ".a", "a.", "a..b", "a b", "a!", "x" * 257)
+        ),
+        (
+            {"MessageAttributes": {"a": {"DataType": "String", "StringValue": "\x08"}}},
+            "InvalidParameterValue",
+            "Invalid characters",
+        ),
+        ({"MessageGroupId": ""}, "InvalidParameterValue", "Value  for parameter MessageGroupId"),
         (
             {"MessageAttributes": {"a": {"DataType": "String", "StringValue": ""}}},
             "InvalidParameterValue",
-            "non-empty",
+            "Message (user) attribute 'a' must contain a non-empty value of type 'String'.",
         ),
         (
             {"MessageAttributes": {str(n): {"DataType": "String", "StringValue": "x"} for n in range(11)}},
@@ -318,9 +335,52 @@ def test_only_the_attributes_that_are_asked_for_come(sqs, url):
     assert "MessageAttributes" not in ask()
     assert set(ask(MessageAttributeNames=["trace.*"])["MessageAttributes"]) == {"trace.id", "trace.span"}
     assert set(ask(MessageAttributeNames=["other", "none"])["MessageAttributes"]) == {"other"}
+    assert set(ask(MessageAttributeNames=["*"])["MessageAttributes"]) == {"trace.id", "trace.span", "other"}
+    assert "MessageAttributes" not in ask(MessageAttributeNames=["AWS.", "..other"])
     assert set(ask(MessageAttributeNames=[".*"])["MessageAttributes"]) == {"trace.id", "trace.span", "other"}
     assert ask(MessageSystemAttributeNames=["AWSTraceHeader"])["Attributes"] == {"AWSTraceHeader": "Root=1"}
     assert set(ask(AttributeNames=["SentTimestamp"])["Attributes"]) == {"SentTimestamp"}
+
+
+def test_numbers_and_names_that_aws_takes_are_taken(sqs, url):
+    numbers = ("0", "-1.5", "9" * 38, "1e126", "1e-128", "000000000000000000000000000000000000000001.0")
+    for number in numbers:
+        attributes = {
+            "attr.1øßä": {"DataType": "Number.any thing", "StringValue": number},
+        }
+        sqs.send_message(QueueUrl=url, MessageBody="x", MessageAttributes=attributes)
+
+    assert counts(sqs, url) == (len(numbers), 0, 0)
+
+
+def test_a_traces_header_becomes_the_system_attribute(sqs, url):
+    trace = "Root=1-3152b799-8954dae64eda91bc9a23a7e8;Parent=7fa8c0f79203be72;Sampled=1"
+    other = {"AWSTraceHeader": {"DataType": "String", "StringValue": "Root=2"}}
+
+    def add_header(request, **_):
+        request.headers["X-Amzn-Trace-Id"] = trace
+
+    sqs.meta.events.register("before-send.sqs.SendMessage", add_header)
+    try:
+        assert "MD5OfMessageSystemAttributes" not in sqs.send_message(QueueUrl=url, MessageBody="1")
+        sqs.send_message(QueueUrl=url, MessageBody="2", MessageSystemAttributes=other)
+    finally:
+        sqs.meta.events.unregister("before-send.sqs.SendMessage", add_header)
+
+    messages = receive(sqs, url, MaxNumberOfMessages=10, **ALL)
+    assert [message["Attributes"]["AWSTraceHeader"] for message in messages] == [trace, "Root=2"]
+
+
+def test_an_entry_that_is_too_long_for_its_queue_fails_alone(sqs):
+    url = sqs.create_queue(QueueName="small", Attributes={"MaximumMessageSize": "1024"})["QueueUrl"]
+    entries = [{"Id": str(size), "MessageBody": "x" * size} for size in (1024, 1025)]
+
+    (failed,) = sqs.send_message_batch(QueueUrl=url, Entries=entries)["Failed"]
+
+    assert (failed["Id"], failed["Code"]) == ("1025", "InvalidParameterValue")
+    assert failed["Message"] == (
+        "One or more parameters cannot be validated. Reason: Message must be shorter than 1024 bytes."
+    )
 
 
 def test_a_long_poll_wakes_when_a_message_arrives(emulator, sqs, url):

@@ -75,12 +75,32 @@ def test_creating_the_same_queue_again_finds_it(sqs):
         ("ContentBasedDeduplication", "true", "InvalidAttributeName"),
         ("RedrivePolicy", "nonsense", "InvalidParameterValue"),
         ("RedrivePolicy", '{"maxReceiveCount": 1}', "InvalidParameterValue"),
+        ("RedrivePolicy", "{}", "InvalidParameterValue"),
+        (
+            "RedrivePolicy",
+            json.dumps({"deadLetterTargetArn": "dummy", "maxReceiveCount": 42}),
+            "InvalidParameterValue",
+        ),
+        (
+            "RedrivePolicy",
+            json.dumps({"deadLetterTargetArn": ARN + "none", "maxReceiveCount": 1001}),
+            "InvalidParameterValue",
+        ),
         (
             "RedrivePolicy",
             json.dumps({"deadLetterTargetArn": ARN + "none", "maxReceiveCount": 1}),
             "InvalidParameterValue",
         ),
         ("RedriveAllowPolicy", '{"redrivePermission": "maybe"}', "InvalidParameterValue"),
+        ("RedriveAllowPolicy", '{"redrivePermission": "byQueue"}', "InvalidParameterValue"),
+        (
+            "RedriveAllowPolicy",
+            json.dumps(
+                {"redrivePermission": "byQueue", "sourceQueueArns": [f"{ARN}q{n}" for n in range(11)]}
+            ),
+            "InvalidParameterValue",
+        ),
+        ("FifoQueue", "false", "InvalidAttributeName"),
     ],
 )
 def test_attributes_that_aws_refuses_are_refused(sqs, name, value, code):
@@ -117,6 +137,77 @@ def test_a_key_of_ones_own_replaces_the_queues_encryption(sqs):
 
     assert (got["KmsMasterKeyId"], got["SqsManagedSseEnabled"]) == ("alias/mine", "false")
     assert got["KmsDataKeyReusePeriodSeconds"] == "300"
+
+
+def test_only_one_encryption_is_in_force(sqs):
+    url = sqs.create_queue(QueueName="sealed")["QueueUrl"]
+    both = {"KmsMasterKeyId": "mine", "SqsManagedSseEnabled": "true"}
+    code, text = refused(sqs.set_queue_attributes, QueueUrl=url, Attributes=both)
+    assert (code, text[:20]) == ("InvalidAttributeName", "You can use one type")
+
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"KmsMasterKeyId": "mine"})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"KmsMasterKeyId": ""})
+    assert attributes(sqs, url)["SqsManagedSseEnabled"] == "false"
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"KmsMasterKeyId": "mine"})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"SqsManagedSseEnabled": "true"})
+
+    got = attributes(sqs, url)
+
+    assert "KmsMasterKeyId" not in got
+    assert got["SqsManagedSseEnabled"] == "true"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("FifoQueue", "false", "Unknown Attribute FifoQueue."),
+        ("ContentBasedDeduplication", "false", "Unknown Attribute ContentBasedDeduplication."),
+        (
+            "DeduplicationScope",
+            "queue",
+            "You can specify the DeduplicationScope only when FifoQueue is set to true.",
+        ),
+        (
+            "FifoThroughputLimit",
+            "perQueue",
+            "You can specify the FifoThroughputLimit only when FifoQueue is set to true.",
+        ),
+    ],
+)
+def test_a_standard_queue_has_no_attributes_of_a_fifo_queue(sqs, name, value, text):
+    assert refused(sqs.create_queue, QueueName="plain", Attributes={name: value}) == (
+        "InvalidAttributeName",
+        text,
+    )
+
+
+def test_a_queues_type_is_for_life(sqs):
+    url = sqs.create_queue(QueueName="q.fifo", Attributes={"FifoQueue": "True"})["QueueUrl"]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"FifoQueue": "true"})
+
+    assert refused(sqs.set_queue_attributes, QueueUrl=url, Attributes={"FifoQueue": "false"}) == (
+        "InvalidAttributeValue",
+        "Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported.",
+    )
+
+
+def test_throughput_per_group_needs_deduplication_per_group(sqs):
+    wanted = {"FifoQueue": "true", "FifoThroughputLimit": "perMessageGroupId"}
+    assert refused(sqs.create_queue, QueueName="q.fifo", Attributes=wanted)[0] == "InvalidAttributeValue"
+
+    sqs.create_queue(QueueName="q.fifo", Attributes={**wanted, "DeduplicationScope": "messageGroup"})
+
+
+def test_dead_letter_queues_are_of_their_sources_type(sqs):
+    sqs.create_queue(QueueName="dead")
+    policy = json.dumps({"deadLetterTargetArn": ARN + "dead", "maxReceiveCount": 3})
+
+    code, text = refused(
+        sqs.create_queue, QueueName="q.fifo", Attributes={"FifoQueue": "true", "RedrivePolicy": policy}
+    )
+
+    assert code == "InvalidParameterValue"
+    assert "same type" in text
 
 
 def test_a_receive_waits_as_long_as_its_queue_says(emulator, sqs):
@@ -226,7 +317,10 @@ def test_permissions_become_statements_of_the_policy(sqs):
     assert refused(sqs.add_permission, Label="no", **{**grant, "Actions": ["*"] * 8})[0] == "OverLimit"
     sqs.remove_permission(QueueUrl=url, Label="both")
     assert attributes(sqs, url, "Policy") is None
-    assert refused(sqs.remove_permission, QueueUrl=url, Label="both")[0] == "InvalidParameterValue"
+    assert refused(sqs.remove_permission, QueueUrl=url, Label="both") == (
+        "InvalidParameterValue",
+        "Value both for parameter Label is invalid. Reason: can't find label.",
+    )
 
 
 def test_tags_are_kept(sqs):

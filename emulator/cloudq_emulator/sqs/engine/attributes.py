@@ -10,7 +10,7 @@ import binascii
 import hashlib
 import re
 import struct
-from decimal import Context, Decimal, InvalidOperation
+from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from cloudq_emulator.sqs import limits
@@ -37,6 +37,7 @@ _EVERYTHING: Final = frozenset({"All", ".*", "*"})
 _RESERVED: Final = ("aws.", "amazon.")
 _TYPE: Final = re.compile(r"(String|Number|Binary)(\..+)?", re.DOTALL)
 _UNWRITABLE: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,9})?", re.ASCII)
 _DIGITS, _LEAST, _MOST = 38, -128, 126
 _EXACT: Final = Context(prec=1_000_000)
 _STRING, _BINARY = b"\x01", b"\x02"
@@ -147,12 +148,9 @@ def _is_number(text: str) -> bool:
 
     Source: Amazon SQS Developer Guide, "Message metadata", read 2026-11.
     """
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
+    if not _NUMBER.fullmatch(text):
         return False
-    if not number.is_finite():
-        return False
+    number = Decimal(text)
     _, digits, _ = number.normalize(_EXACT).as_tuple()
     return not number or (len(digits) <= _DIGITS and _LEAST <= number.adjusted() <= _MOST)
 
