@@ -48,7 +48,9 @@ def start(url: str, tmp_path: Path) -> Iterator[Start]:
             "CLOUDQ_BROKER_URL": url,
             "CLOUDQ_RESULT_BACKEND": url,
             "CLOUDQ_TASK_LEASE": str(lease),
+            "AWS_CONFIG_FILE": os.devnull,
             "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             **environment,
         }
         worker = WorkerProcess(tmp_path / f"worker{len(started)}.log", environ, *options)
