@@ -45,6 +45,10 @@ class Agenda(Generic[T]):
         if self._tokens.pop(item, None) is not None and len(self._heap) > 2 * len(self._tokens) + _SLACK:
             self._sweep()
 
+    def has_due(self, now: float) -> bool:
+        """Whether to call `due`: it may still find nothing."""
+        return bool(self._heap) and self._heap[0][0] <= now
+
     def due(self, now: float) -> Iterator[T]:
         """Take out, one by one and the earliest first, what is due by `now`."""
         heap, tokens = self._heap, self._tokens

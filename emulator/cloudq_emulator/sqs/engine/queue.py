@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from cloudq_emulator.sqs import limits
 from cloudq_emulator.sqs.engine import receipts
 from cloudq_emulator.sqs.engine.agenda import Agenda
+from cloudq_emulator.sqs.engine.ages import Ages
 from cloudq_emulator.sqs.engine.attempts import Attempts
 from cloudq_emulator.sqs.engine.fair import FairLine
 from cloudq_emulator.sqs.engine.fifo import Duplicates, FifoLine
@@ -94,7 +95,7 @@ class Queue:
         self._former_scope = (settings.deduplication_scope, now)
         self._attempts = Attempts()
         self._timers: Agenda[Message] = Agenda()
-        self._ages: Agenda[Message] = Agenda()
+        self._ages = Ages(self._messages)
 
     @property
     def ready_count(self) -> int:
@@ -239,14 +240,12 @@ class Queue:
 
     def advance(self, now: float) -> None:
         """Settle what has come due: delays and leases that end, messages past their retention."""
-        for message in self._timers.due(now):
-            if message.state is DELAYED:
-                self.delayed_count -= 1
-                self._arrive(message)
-            else:
-                self._come_back(message)
-        for message in self._ages.due(now - self.settings.retention):
-            self._remove(message)
+        if self._timers.has_due(now):
+            for message in self._timers.due(now):
+                self._end_wait(message)
+        if self._ages.has_until(now - self.settings.retention):
+            for message in self._ages.until(now - self.settings.retention):
+                self._remove(message)
 
     def has_ready(self, now: float) -> bool:
         """Whether a receive would find something."""
@@ -302,7 +301,14 @@ class Queue:
         if self.settings.is_fifo:
             message.sequence = f"{_FIRST_SEQUENCE + self._sent_count}"
         self._messages[message.number] = message
-        self._ages.put(message, message.sent_at)
+        self._ages.put(message)
+
+    def _end_wait(self, message: Message) -> None:
+        if message.state is DELAYED:
+            self.delayed_count -= 1
+            self._arrive(message)
+        else:
+            self._come_back(message)
 
     def _arrive(self, message: Message) -> None:
         message.state = READY
@@ -349,7 +355,6 @@ class Queue:
     def _forget(self, message: Message) -> None:
         del self._messages[message.number]
         self._timers.drop(message)
-        self._ages.drop(message)
 
     def _dead_letter_queue(self, message: Message) -> Queue | None:
         """Where to move a message that was received often enough; None to go on handing it out."""
