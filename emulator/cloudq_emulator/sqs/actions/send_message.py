@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from cloudq_emulator.sqs.engine.queue import Queue
 
 _TRACE: Final = "AWSTraceHeader"
+_PLAIN: Final = frozenset({"QueueUrl", "Id", "MessageBody"})
+"""Parameters of a message that has nothing but a body, as most have."""
 
 
 def send_message(call: Call) -> dict[str, Any]:
@@ -51,6 +53,8 @@ def read_message(call: Call, queue: Queue, entry: Mapping[str, Any]) -> Message:
     if not attributes.is_writable(body):
         raise INVALID_MESSAGE_CONTENTS.error()
     message = Message(body, digest(body), call.account, call.now)
+    if entry.keys() <= _PLAIN and not queue.settings.is_fifo and not call.trace:
+        return message
     message.delay = _delay(queue, entry)
     if entry.get("MessageAttributes"):
         message.attributes = attributes.check(entry["MessageAttributes"])

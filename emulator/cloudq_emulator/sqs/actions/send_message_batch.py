@@ -33,16 +33,17 @@ def send_message_batch(call: Call) -> dict[str, Any]:
     entries = entries_of(call, "SendMessageBatchRequestEntry")
     if queue.settings.is_fifo:
         _check_groups(queue, entries)
-    messages = {entry["Id"]: _read(call, queue, entry) for entry in entries}
-    sizes = {id_: message_bytes(one) for id_, one in messages.items() if not isinstance(one, SqsError)}
-    if sum(sizes.values()) > limits.MESSAGE_BYTES:
-        raise BATCH_TOO_LONG.error(limit_bytes=limits.MESSAGE_BYTES, size_bytes=sum(sizes.values()))
+    read = [_read(call, queue, entry) for entry in entries]
+    size_bytes = sum(size for _, size in read)
+    if size_bytes > limits.MESSAGE_BYTES:
+        raise BATCH_TOO_LONG.error(limit_bytes=limits.MESSAGE_BYTES, size_bytes=size_bytes)
+    coming = iter(read)
 
-    def send(entry: Mapping[str, Any]) -> dict[str, Any]:
-        message = messages[entry["Id"]]
+    def send(_entry: Mapping[str, Any]) -> dict[str, Any]:
+        message, size = next(coming)
         if isinstance(message, SqsError):
             raise message
-        if sizes[entry["Id"]] > queue.settings.size_bytes:
+        if size > queue.settings.size_bytes:
             raise ENTRY_TOO_LONG.error(limit_bytes=queue.settings.size_bytes)
         return sent(queue.send(message, call.now))
 
@@ -57,8 +58,9 @@ def _check_groups(queue: Queue, entries: Sequence[Mapping[str, Any]]) -> None:
             raise DEDUPLICATION_IS_MISSING.error()
 
 
-def _read(call: Call, queue: Queue, entry: Mapping[str, Any]) -> Message | SqsError:
+def _read(call: Call, queue: Queue, entry: Mapping[str, Any]) -> tuple[Message | SqsError, int]:
     try:
-        return read_message(call, queue, entry)
+        message = read_message(call, queue, entry)
     except SqsError as error:
-        return error
+        return error, 0
+    return message, message_bytes(message)

@@ -32,6 +32,9 @@ class Attempts:
         self._seen: OrderedDict[str, tuple[float, Received]] = OrderedDict()
         self._by_message: dict[int, str] = {}
 
+    def __len__(self) -> int:
+        return len(self._seen)
+
     def recall(self, attempt: str, now: float) -> Received:
         """What the receive of this id brought; nothing if there was none.
 

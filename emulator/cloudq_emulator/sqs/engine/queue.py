@@ -181,7 +181,8 @@ class Queue:
             raise RECEIPT_HANDLE_HAS_NO_LEASE.error(value=handle)
         if now + seconds - message.received_at > limits.LEASE:
             raise LEASE_TOO_LONG.error(value=seconds)
-        self._attempts.touch(message)
+        if self._attempts:
+            self._attempts.touch(message)
         if seconds:
             self._hold_on(message)
             self._set_timer(message, now + seconds)
@@ -326,7 +327,8 @@ class Queue:
             self.watcher.became_ready(self)
 
     def _lease(self, message: Message, lease: float, now: float) -> str:
-        self._attempts.touch(message)
+        if self._attempts:
+            self._attempts.touch(message)
         message.state = LEASED
         self.leased_count += 1
         message.receive_count += 1
@@ -346,7 +348,8 @@ class Queue:
             self.delayed_count -= 1
         if former is not DELAYED:
             self._line.leave(message, was_ready=former is READY)
-        self._attempts.touch(message)
+        if self._attempts:
+            self._attempts.touch(message)
         self._forget(message)
         # On a FIFO queue a message that is done lets its group go on.
         if self.watcher is not None and self._line.has_next():
