@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -133,3 +134,98 @@ def test_tags_and_empty_answers(ask):
 
     assert texts(listed, "Key") == ["env"]
     assert texts(ask("PurgeQueue", "/000000000000/old")[1], "RequestId")
+
+
+def test_an_empty_answer_has_an_empty_result(ask):
+    ask("CreateQueue", QueueName="old")
+
+    _, received = ask("ReceiveMessage", "/000000000000/old")
+    _, purged = ask("PurgeQueue", "/000000000000/old")
+
+    assert [child.tag for child in received][0] == NAMESPACE + "ReceiveMessageResult"
+    assert [child.tag for child in purged] == [NAMESPACE + "ResponseMetadata"]
+
+
+def test_the_only_item_of_a_list_or_map_needs_no_number(ask):
+    ask("CreateQueue", QueueName="old", **{"Attribute.Name": "DelaySeconds", "Attribute.Value": "7"})
+
+    _, attributes = ask("GetQueueAttributes", "/000000000000/old", AttributeName="DelaySeconds")
+
+    assert texts(attributes, "Value") == ["7"]
+
+
+def test_the_older_way_to_ask_for_system_attributes_counts(ask):
+    ask("CreateQueue", QueueName="old")
+    ask("SendMessage", "/000000000000/old", MessageBody="x")
+    both = {"AttributeName.1": "SenderId", "MessageSystemAttributeName.1": "All"}
+
+    _, received = ask("ReceiveMessage", "/000000000000/old", **both)
+
+    assert texts(received, "Name") == ["SenderId"]
+
+
+@pytest.mark.parametrize("action", ["CreateQueue", "ListQueues", "FooBar"])
+def test_a_queues_url_knows_its_own_operations_only(ask, action):
+    ask("CreateQueue", QueueName="old")
+
+    status, answer = ask(action, "/000000000000/old", method="GET", QueueName="new")
+
+    assert status == 400
+    assert texts(answer, "Code") == ["InvalidAction"]
+    assert texts(answer, "Message") == [f"The action {action} is not valid for this endpoint."]
+
+
+@pytest.mark.parametrize("accept", ["*/*", "application/json"])
+def test_a_request_for_no_operation_is_unknown(emulator, accept):
+    request = urllib.request.Request(f"{emulator.endpoint}/000000000000/old", headers={"Accept": accept})
+
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request, timeout=30)
+
+    with caught.value as answer:
+        assert (answer.code, answer.read()) == (404, b"<UnknownOperationException/>")
+
+
+@pytest.fixture
+def ask_for_json(emulator):
+    def ask(path="/", **params):
+        headers = {"Authorization": SCOPE.format(key="test"), "Accept": "application/json"}
+        url = f"{emulator.endpoint}{path}?{urllib.parse.urlencode(params)}"
+        try:
+            with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=30) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                return json.load(error)
+
+    return ask
+
+
+def test_who_accepts_json_gets_json(emulator, ask, ask_for_json):
+    ask("CreateQueue", QueueName="old")
+    attribute = {"MessageAttribute.1.Name": "a", "MessageAttribute.1.Value.DataType": "String"}
+    sent = ask_for_json(
+        "/000000000000/old",
+        Action="SendMessage",
+        MessageBody="<x>",
+        **attribute,
+        **{"MessageAttribute.1.Value.StringValue": "y"},
+    )
+    received = ask_for_json("/000000000000/old", Action="ReceiveMessage", **{"MessageAttributeName.1": "All"})
+    listed = ask_for_json(Action="ListQueues")
+    shown = ask_for_json("/000000000000/old", Action="GetQueueAttributes", **{"AttributeName.1": "QueueArn"})
+    refused = ask_for_json("/000000000000/old", Action="ListQueues")
+
+    (message,) = received["ReceiveMessageResponse"]["ReceiveMessageResult"]["messages"]
+    assert message["Body"] == "<x>"
+    assert message["MessageId"] == sent["SendMessageResponse"]["SendMessageResult"]["MessageId"]
+    assert message["MessageAttributes"] == [
+        {"Name": "a", "Value": {"StringValue": "y", "DataType": "String"}}
+    ]
+    assert listed["ListQueuesResponse"]["ListQueuesResult"]["queueUrls"] == [
+        f"{emulator.endpoint}/000000000000/old"
+    ]
+    assert shown["GetQueueAttributesResponse"]["GetQueueAttributesResult"]["Attributes"] == [
+        {"Name": "QueueArn", "Value": "arn:aws:sqs:eu-west-1:000000000000:old"}
+    ]
+    assert refused["Error"]["Code"] == "InvalidAction"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import functools
 import re
 from dataclasses import dataclass
@@ -103,7 +102,10 @@ def locate(url: str, account: str, region: str) -> tuple[str, str, str]:
     Raises:
         SqsError: It is no queue's URL.
     """
-    parts = urlsplit(url).path.strip("/").split("/") if "/" in url else [url]
+    try:
+        parts = urlsplit(url).path.strip("/").split("/") if "/" in url else [url]
+    except ValueError:
+        raise INVALID_ADDRESS.error(url=url) from None
     match parts:
         case [name] if name:
             return account, region, name
@@ -152,5 +154,5 @@ def page(call: Call, queues: Sequence[Queue], most: int) -> tuple[list[str], str
 def _read_token(token: str) -> str:
     try:
         return base64.b64decode(token, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         raise INVALID_TOKEN.error(value=token) from None

@@ -11,10 +11,12 @@ from cloudq_emulator.http import Response
 from cloudq_emulator.sqs.actions import ACTIONS, Reception
 from cloudq_emulator.sqs.engine.message import new_id
 from cloudq_emulator.sqs.errors import SqsError
-from cloudq_emulator.sqs.protocol import json, query
+from cloudq_emulator.sqs.protocol import json, kinds, query, query_as_json
+from cloudq_emulator.sqs.refusals import INVALID_ACTION
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
+    from types import ModuleType
 
     from cloudq_emulator.caller import Caller
     from cloudq_emulator.counts import RequestCounts
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from cloudq_emulator.sqs.service import SqsService
 
 _OPERATIONS: Final = {json.TARGET_PREFIX + name.encode(): name for name in ACTIONS}
+_NOT_A_QUEUES: Final = frozenset({"CreateQueue", "ListQueues"})
+"""Operations that a queue's own URL doesn't know."""
 _HOST: Final = re.compile(r"(?:[a-z0-9-]+\.)?(?:sqs|queue)\.")
 _QUEUE_PATH: Final = re.compile(r"/(?:queue/[a-z0-9-]+/)?\d{12}/[A-Za-z0-9_-]+(?:\.fifo)?/?")
 
@@ -49,7 +53,7 @@ class SqsDoor:
             return False
         if caller.service:
             return caller.service == "sqs"
-        if _HOST.match(request.header(b"host")):
+        if _HOST.match(request.header(b"host")) or _QUEUE_PATH.fullmatch(request.path):
             return True
         return operation_of(request) in ACTIONS
 
@@ -62,9 +66,15 @@ class SqsDoor:
     def answer_query(self, request: Request, caller: Caller) -> Response | Coroutine[None, None, Response]:
         """Answer in the query protocol; a queue's URL may be the request's own path."""
         operation, params = query.read(form_of(request))
-        if "QueueUrl" not in params and _QUEUE_PATH.fullmatch(request.path):
-            params["QueueUrl"] = request.path
-        return self._answer(operation, params, request, caller, _QueryExchange(operation))
+        if not operation:
+            return Response(404, query.write_unknown(), query.CONTENT_TYPE, (_request_id(),))
+        protocol = query_as_json if "json" in request.header(b"accept") else query
+        exchange = _QueryExchange(operation, protocol)
+        if _QUEUE_PATH.fullmatch(request.path):
+            if operation in _NOT_A_QUEUES:
+                return exchange.refuse(INVALID_ACTION.error(operation=operation))
+            params.setdefault("QueueUrl", request.path)
+        return self._answer(operation, params, request, caller, exchange)
 
     def _answer(
         self,
@@ -76,8 +86,7 @@ class SqsDoor:
     ) -> Response | Coroutine[None, None, Response]:
         call = None
         try:
-            if params is None:
-                params = json.read(request.body)
+            params = json.read(request.body) if params is None else kinds.check(params)
             host = request.headers.get(b"host")
             call = self._service.begin(
                 params, account=caller.account, region=caller.region, origin=_origin(host) if host else ""
@@ -117,22 +126,21 @@ _JSON: Final = _JsonExchange()
 
 
 class _QueryExchange:
-    """The answers of one query request."""
+    """The answers of one query request, written as its client likes them."""
 
-    def __init__(self, operation: str) -> None:
+    def __init__(self, operation: str, writer: ModuleType) -> None:
         self._operation = operation
+        self._writer = writer
 
     def accept(self, answer: dict[str, Any]) -> Response:
         header = _request_id()
-        return Response(
-            200, query.write(self._operation, answer, header[1].decode()), query.CONTENT_TYPE, (header,)
-        )
+        body = self._writer.write(self._operation, answer, header[1].decode())
+        return Response(200, body, self._writer.CONTENT_TYPE, (header,))
 
     def refuse(self, error: SqsError) -> Response:
         header = _request_id()
-        return Response(
-            error.status, query.write_error(error, header[1].decode()), query.CONTENT_TYPE, (header,)
-        )
+        body = self._writer.write_error(error, header[1].decode())
+        return Response(error.status, body, self._writer.CONTENT_TYPE, (header,))
 
 
 def _request_id() -> tuple[bytes, bytes]:

@@ -83,7 +83,12 @@ def add_permission(call: Call) -> dict[str, Any]:
 
 def read_statements(queue: Queue) -> list[dict[str, Any]]:
     """The statements of a queue's policy."""
-    return json.loads(queue.settings.policy).get("Statement", []) if queue.settings.policy else []
+    policy = json.loads(queue.settings.policy) if queue.settings.policy else {}
+    statements = policy.get("Statement", [])
+    # The only statement may stand without a list around it.
+    return [
+        one for one in (statements if isinstance(statements, list) else [statements]) if isinstance(one, dict)
+    ]
 
 
 def write_statements(call: Call, queue: Queue, statements: list[dict[str, Any]]) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from cloudq_emulator.sqs.refusals import INVALID_TASK_HANDLE
 
@@ -26,9 +27,9 @@ def read_task_handle(handle: str) -> tuple[str, str]:
         SqsError: It is no handle.
     """
     try:
-        content = json.loads(base64.b64decode(handle, validate=True))
+        content = orjson.loads(base64.b64decode(handle, validate=True))
         return str(content["taskId"]), str(content["sourceArn"])
-    except (binascii.Error, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         raise INVALID_TASK_HANDLE.error() from None
 
 

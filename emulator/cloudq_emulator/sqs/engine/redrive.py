@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
+import orjson
+
 from cloudq_emulator.sqs import limits
 from cloudq_emulator.sqs.refusals import (
     INVALID_PERMISSION,
@@ -21,6 +23,7 @@ from cloudq_emulator.sqs.refusals import (
 )
 
 _ARN: Final = re.compile(r"arn:[\w-]+:sqs:[\w-]*:\d{12}:[\w-]{1,80}(?:\.fifo)?")
+_NUMBER: Final = re.compile(r"[0-9]{1,9}")
 _SOURCES: Final = 10
 """Source queues that a ``byQueue`` policy may name. Source: API, SetQueueAttributes, read 2026-11."""
 
@@ -73,12 +76,13 @@ class RedriveAllowPolicy:
         if not policy:
             return None
         permission = policy.get("redrivePermission")
-        sources = tuple(policy.get("sourceQueueArns") or ())
-        if permission not in {"allowAll", "denyAll", "byQueue"}:
+        sources = policy.get("sourceQueueArns") or []
+        if permission not in ("allowAll", "denyAll", "byQueue"):  # no set: it may be unhashable
             raise INVALID_PERMISSION.error(value=text)
-        if (permission == "byQueue") != bool(sources) or len(sources) > _SOURCES:
+        is_list = isinstance(sources, list) and all(isinstance(arn, str) for arn in sources)
+        if not is_list or (permission == "byQueue") != bool(sources) or len(sources) > _SOURCES:
             raise INVALID_SOURCES.error(value=text)
-        return RedriveAllowPolicy(permission, sources)
+        return RedriveAllowPolicy(permission, tuple(sources))
 
     def write(self) -> str:
         """The attribute as SQS answers it."""
@@ -94,7 +98,7 @@ class RedriveAllowPolicy:
 
 def _map(name: str, text: str, what: str) -> dict[str, Any]:
     try:
-        policy = json.loads(text)
+        policy = orjson.loads(text)
     except ValueError:
         policy = None
     if not isinstance(policy, dict):
@@ -103,7 +107,7 @@ def _map(name: str, text: str, what: str) -> dict[str, Any]:
 
 
 def _receives(text: str, value: object) -> int:
-    count = int(str(value)) if str(value).isdecimal() else 0
+    count = int(str(value)) if _NUMBER.fullmatch(str(value)) else 0
     if not 1 <= count <= limits.RECEIVES_MOST:
         raise MAX_RECEIVES_RANGE.error(value=text, count=value)
     return count

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+import orjson
 
 from cloudq_emulator.sqs import limits
 from cloudq_emulator.sqs.engine.redrive import RedriveAllowPolicy, RedrivePolicy
@@ -21,6 +24,9 @@ from cloudq_emulator.sqs.refusals import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+
+_NUMBER: Final = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +108,7 @@ def _text(value: object) -> str:
 
 def _integer(least: int, most: int) -> Callable[[str, str], int]:
     def read(name: str, text: str) -> int:
-        if not text.isdecimal() or not least <= int(text) <= most:
+        if not _NUMBER.fullmatch(text) or not least <= int(text) <= most:
             raise INVALID_ATTRIBUTE_VALUE.error(name=name)
         return int(text)
 
@@ -126,7 +132,7 @@ def _boolean(name: str, text: str) -> bool:
 
 def _policy(name: str, text: str) -> str:
     try:
-        if text and not isinstance(json.loads(text), dict):
+        if text and not isinstance(orjson.loads(text), dict):
             raise INVALID_ATTRIBUTE_VALUE.error(name=name)
     except ValueError:
         raise INVALID_ATTRIBUTE_VALUE.error(name=name) from None

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from cloudq_emulator.sqs.protocol import kinds
 from cloudq_emulator.sqs.refusals import MALFORMED_REQUEST
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def read(body: bytes) -> dict[str, Any]:
         raise MALFORMED_REQUEST.error(reason=error) from None
     if not isinstance(params, dict):
         raise MALFORMED_REQUEST.error(reason="it is no JSON object")
-    return params
+    return kinds.check(params)
 
 
 def write(answer: dict[str, Any]) -> bytes:

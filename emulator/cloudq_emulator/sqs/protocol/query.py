@@ -33,8 +33,24 @@ _MAPS: Final = {
 }
 """Parameters that are maps, of ``Name`` or ``Key`` to ``Value``."""
 
-_ENTRIES: Final = re.compile(r"(\w+BatchRequestEntry)\.(\d+)\.(.+)")
-_ITEM: Final = re.compile(r"(\w+)\.(\d+)(?:\.(.+))?")
+_ENTRIES: Final = re.compile(r"(\w+BatchRequestEntry)\.(\d{1,9})\.(.+)")
+_ITEM: Final = re.compile(r"(\w+?)(?:\.(\d{1,9}))?(?:\.(.+))?")
+"""An item of a list or a map; the only one may go without a number, as in AWS's older examples."""
+
+WITHOUT_RESULT: Final = frozenset(
+    {
+        "AddPermission",
+        "ChangeMessageVisibility",
+        "DeleteMessage",
+        "DeleteQueue",
+        "PurgeQueue",
+        "RemovePermission",
+        "SetQueueAttributes",
+        "TagQueue",
+        "UntagQueue",
+    }
+)
+"""Operations that answer nothing. Source: botocore 1.31.80, SQS service model."""
 
 
 def read(form: str) -> tuple[str, dict[str, Any]]:
@@ -45,17 +61,28 @@ def read(form: str) -> tuple[str, dict[str, Any]]:
     """
     pairs = dict(parse_qsl(form, keep_blank_values=True))
     operation = pairs.pop("Action", "")
-    return operation, _nest(pairs)
+    params = _nest(pairs)
+    if "AttributeNames" in params:
+        # Of the two ways to ask for system attributes, the older one counts in this protocol.
+        params.pop("MessageSystemAttributeNames", None)
+    return operation, params
 
 
 def write(operation: str, answer: dict[str, Any], request_id: str) -> bytes:
     """An answer's body."""
     content = "".join(_elements(operation, answer))
-    result = f"<{operation}Result>{content}</{operation}Result>" if content else ""
+    result = f"<{operation}Result>{content}</{operation}Result>" if content else f"<{operation}Result/>"
+    if operation in WITHOUT_RESULT:
+        result = ""
     return (
         f'<?xml version="1.0"?><{operation}Response xmlns="{_NAMESPACE}">{result}'
         f"<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{operation}Response>"
     ).encode()
+
+
+def write_unknown() -> bytes:
+    """The body for a request that names no operation."""
+    return b"<UnknownOperationException/>"
 
 
 def write_error(error: SqsError, request_id: str) -> bytes:
@@ -76,7 +103,7 @@ def _nest(pairs: Mapping[str, str]) -> dict[str, Any]:
         if entry := _ENTRIES.fullmatch(name):
             entries.setdefault(int(entry[2]), {})[entry[3]] = value
         elif (item := _ITEM.fullmatch(name)) and (item[1] in _LISTS or item[1] in _MAPS):
-            items.setdefault(item[1], {}).setdefault(int(item[2]), {})[item[3] or ""] = value
+            items.setdefault(item[1], {}).setdefault(int(item[2] or 0), {})[item[3] or ""] = value
         else:
             params[name] = value
     if entries:
