@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
 
 from cloudq_emulator.sqs.refusals import RECEIPT_HANDLE_IS_INVALID
 
