@@ -28,6 +28,11 @@ _NEEDED = ("moto", "flask", "boto3", "httptools", "orjson", "awslambdaric")
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Deploy this SAM or CloudFormation template at the start.",
 )
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keep SQS's queues in this folder: they are there again at the next start.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Print one line for each request.")
 @click.option(
     "--until-eof", is_flag=True, help="Stop when standard input ends, as it does when its other end is gone."
@@ -37,8 +42,9 @@ _NEEDED = ("moto", "flask", "boto3", "httptools", "orjson", "awslambdaric")
 def emulate(account: str, **options: Any) -> None:
     r"""Run a local cloud: SQS of cloudq's own, Lambda that runs, moto for the rest.
 
-    It listens on loopback and keeps everything in memory. With a COMMAND after `--` it runs that with the
-    environment that SDKs and cloudq need to find the emulator, stops when it ends, and exits as it did.
+    It listens on loopback and keeps everything in memory, SQS's queues on disk with --data. With a COMMAND
+    after `--` it runs that with the environment that SDKs and cloudq need to find the emulator, stops when
+    it ends, and exits as it did.
 
     \b
     cloudq emulate --queue emails

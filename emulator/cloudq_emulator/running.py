@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import errno
 import json
 import logging
@@ -19,6 +20,7 @@ import click
 from cloudq_emulator import environment
 from cloudq_emulator.clock import real_now
 from cloudq_emulator.server import Server
+from cloudq_emulator.store import StoreError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,6 +39,7 @@ class Options:
     account: str
     queues: tuple[str, ...]
     template: Path | None
+    data: Path | None
     verbose: bool
     until_eof: bool
     as_json: bool
@@ -63,7 +66,7 @@ async def _run(options: Options) -> int:
     signals = _catch_signals()
     if options.until_eof:
         _end_with_stdin(signals)
-    server = Server(options.host, options.port, options.account)
+    server = Server(options.host, options.port, options.account, options.data)
     if options.verbose:
         server.counts.on_add = _print_request
     await _start(server, options)
@@ -106,6 +109,8 @@ def _end_with_stdin(signals: asyncio.Queue[int]) -> None:
 async def _start(server: Server, options: Options) -> None:
     try:
         await server.start()
+    except StoreError as error:
+        raise click.ClickException(f"--data {error}") from error
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise click.ClickException(
@@ -135,19 +140,34 @@ async def _prepare(server: Server, options: Options) -> None:
 def _announce(server: Server, options: Options) -> None:
     settings = environment.settings(server.endpoint)
     if options.as_json:
-        click.echo(
-            json.dumps({"endpoint": server.endpoint, "port": server.port, "environment": settings}),
-            err=bool(options.command),
-        )
+        restored = server.restored and dataclasses.asdict(server.restored)
+        told = {
+            "endpoint": server.endpoint,
+            "port": server.port,
+            "environment": settings,
+            "restored": restored,
+        }
+        click.echo(json.dumps(told), err=bool(options.command))
         return
     # With a command its own output is what is wanted on stdout.
     click.echo(
-        f"cloudq emulate: {server.endpoint}, all in memory, account {options.account}",
+        f"cloudq emulate: {server.endpoint}, {_kept(server, options)}, account {options.account}",
         err=bool(options.command),
     )
     if not options.command:
         click.echo("".join(f"  export {name}={value}\n" for name, value in settings.items()), nl=False)
         click.echo("Ctrl-C stops it.")
+
+
+def _kept(server: Server, options: Options) -> str:
+    restored = server.restored
+    if restored is None:
+        return "all in memory"
+    if not restored.queue_count:
+        return f"SQS kept in {options.data} and empty so far, all else in memory"
+    queues, messages = f"{restored.queue_count} queues", f"{restored.message_count} messages"
+    again = ", the template's stack made again" if options.template else ""
+    return f"{queues} and {messages} restored from {options.data}{again}, all else empty and in memory"
 
 
 async def _run_command(command: tuple[str, ...], endpoint: str, signals: asyncio.Queue[int]) -> int:

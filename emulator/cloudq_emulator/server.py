@@ -29,8 +29,10 @@ from cloudq_emulator.sqs.service import SqsService
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
+    from pathlib import Path
 
     from cloudq_emulator.faults import Fault
+    from cloudq_emulator.sqs.keeping import Restored
 
 DEFAULT_ACCOUNT: Final = "000000000000"
 DEFAULT_PORT: Final = 4566
@@ -48,13 +50,20 @@ class Server:
         host: The address to listen on.
         port: The port; 0 takes a free one.
         account: The account of callers whose access key isn't one.
+        data: The folder in which SQS's queues are kept; None for nowhere.
     """
 
     def __init__(
-        self, host: str = "127.0.0.1", port: int = DEFAULT_PORT, account: str = DEFAULT_ACCOUNT
+        self,
+        host: str = "127.0.0.1",
+        port: int = DEFAULT_PORT,
+        account: str = DEFAULT_ACCOUNT,
+        data: Path | None = None,
     ) -> None:
         self._host = host
         self._port = port
+        self._data = data
+        self.restored: Restored | None = None
         self._callers = Callers(account)
         self.account = account
         self.clock = MovableClock()
@@ -87,11 +96,14 @@ class Server:
 
         Raises:
             OSError: The port is taken.
+            StoreError: The folder can't be used.
         """
         loop = asyncio.get_running_loop()
         self._listener = await loop.create_server(self._connect, self._host, self._port, start_serving=False)
         self._port = self._listener.sockets[0].getsockname()[1]
         self.sqs.live_on(loop)
+        if self._data is not None:
+            self.restored = self._keep(self._data)
         self.sqs.origin = self.endpoint
         self._moto = MotoApp(self._host, self._port)
         moto_backend.install(self.sqs)
@@ -110,6 +122,8 @@ class Server:
         for connection in list(self._connections):
             connection.close()
         self._moto.close()
+        if self.sqs.keeper is not None:
+            self.sqs.keeper.close()
         gc.unfreeze()
         gc.set_threshold(*self._gc_threshold)
 
@@ -121,6 +135,16 @@ class Server:
         self.sqs.reset()
         self.clock.reset()
         self.counts.clear()
+
+    def _keep(self, folder: Path) -> Restored:
+        from cloudq_emulator.sqs.keeping import Keeper
+        from cloudq_emulator.store import Journal
+
+        try:
+            return Keeper(Journal(folder), self.sqs).restore()
+        except BaseException:
+            self._listener.close()
+            raise
 
     def _follow_faults(self) -> None:
         self._is_disturbed = bool(self.faults)

@@ -80,6 +80,10 @@ class EngineBackend(SQSBackend):
 
     def create_queue(self, name: str, tags: dict[str, str] | None = None, **kwargs: Any) -> MotoQueue:
         attributes = {key: value for key, value in kwargs.items() if key in SETTABLE}
+        keeper = self.service.keeper
+        if keeper is not None and keeper.adopt(f"arn:aws:sqs:{self.region_name}:{self.account_id}:{name}"):
+            # It is one of the stack that the last run had, and that is being made again.
+            return self.set_queue_attributes(name, _stated(kwargs))
         # CloudFormation waits until a name is free again; here nobody needs to.
         self.service.hand_over(
             lambda: self.service.registry.free_name(self.account_id, self.region_name, name)
@@ -166,13 +170,18 @@ def _update(
     if new_resource_name != original_resource.name:
         tags = tags_from_cloudformation_tags_list(properties.get("Tags", []))
         return backend.create_queue(new_resource_name, tags, **properties)
+    return backend.set_queue_attributes(original_resource.name, _stated(properties))
+
+
+def _stated(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """The attributes that properties say a queue has, those that they don't mention at their defaults."""
     unset = {
         name: Settings().written(name) or ""
         for name in SETTABLE
         if name not in FIFO_ONLY and name != "Policy"
     }
     stated = {name: value for name, value in properties.items() if name in SETTABLE and name != "FifoQueue"}
-    return backend.set_queue_attributes(original_resource.name, {**unset, **stated})
+    return {**unset, **stated}
 
 
 def _backend(account: str, region: str) -> EngineBackend:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from cloudq_emulator.clock import MovableClock
+    from cloudq_emulator.sqs.keeping import Keeper
 
 T = TypeVar("T")
 
@@ -39,6 +40,8 @@ class SqsService:
         self.polls = LongPolls(clock, self.registry.moves)
         self.disturber: Callable[[str, Call], dict[str, Any] | Reception] | None = None
         """Performs operations in the actions' place, if set: while there are faults."""
+        self.keeper: Keeper | None = None
+        """Keeps the queues on disk, if set."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
 
@@ -88,6 +91,8 @@ class SqsService:
                 self.polls.release(call.touched)
             if self.polls.woken:
                 self.polls.serve()
+            if self.keeper is not None:
+                self.keeper.after(operation, call.touched)
 
     def live_on(self, loop: asyncio.AbstractEventLoop) -> None:
         """Settle on an event loop; called on its thread."""
@@ -113,3 +118,5 @@ class SqsService:
         """Forget all queues; waiting receives return empty."""
         self.polls.release()
         self.registry.clear()
+        if self.keeper is not None:
+            self.keeper.clear()

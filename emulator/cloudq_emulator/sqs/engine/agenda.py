@@ -58,6 +58,10 @@ class Agenda(Generic[T]):
                 del tokens[item]
                 yield item
 
+    def times(self) -> dict[T, float]:
+        """When each is due."""
+        return {item: at for at, token, item in self._heap if self._tokens.get(item) == token}
+
     def next_at(self) -> float | None:
         """When the next thing is due."""
         heap, tokens = self._heap, self._tokens

@@ -139,6 +139,10 @@ class Duplicates:
     def __init__(self) -> None:
         self._seen: OrderedDict[tuple[str, str], tuple[float, Message]] = OrderedDict()
 
+    def __iter__(self) -> Iterator[tuple[float, Message]]:
+        """What is remembered, and since when."""
+        return iter(self._seen.values())
+
     def original(self, scope: str, message: Message, now: float) -> Message | None:
         """The earlier message that this one repeats; if there is none, it is remembered itself.
 

@@ -18,7 +18,7 @@ from cloudq_emulator.sqs.refusals import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 Key = tuple[str, str, str]
 """Account, region, name."""
@@ -30,6 +30,7 @@ class Registry:
     def __init__(self) -> None:
         self._queues: dict[Key, Queue] = {}
         self._deleted_at: dict[Key, float] = {}
+        self.make_queue: Callable[..., Queue] = Queue
         self.moves = MoveTasks(self)
 
     def __iter__(self) -> Iterator[Queue]:
@@ -73,11 +74,15 @@ class Registry:
             return existing, False
         if 0 <= now - self._deleted_at.get(key, now - limits.RECREATE) < limits.RECREATE:
             raise QUEUE_DELETED_RECENTLY.error()
-        queue = Queue(name, account=account, region=region, settings=settings, now=now, queues=self)
+        queue = self.make_queue(name, account=account, region=region, settings=settings, now=now, queues=self)
         self._check_redrive(queue, settings)
         self._deleted_at.pop(key, None)
         self._queues[key] = queue
         return queue, True
+
+    def put(self, queue: Queue) -> None:
+        """Have a queue that was made elsewhere."""
+        self._queues[queue.account, queue.region, queue.name] = queue
 
     def change(self, queue: Queue, attributes: Mapping[str, object], now: float) -> None:
         """Set some of a queue's attributes.
