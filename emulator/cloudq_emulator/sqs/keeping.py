@@ -106,7 +106,7 @@ class KeptQueue(Queue):
         for message, due_at in messages:
             by_state[message.state].append(message)
             self._messages[message.number] = message
-            self._ages.put(message, message.sent_at)
+            self._ages.put(message)
             if due_at is not None:
                 self._timers.put(message, due_at)
         for message in by_state[LEASED]:
