@@ -142,7 +142,7 @@ def test_an_empty_answer_has_an_empty_result(ask):
     _, received = ask("ReceiveMessage", "/000000000000/old")
     _, purged = ask("PurgeQueue", "/000000000000/old")
 
-    assert [child.tag for child in received][0] == NAMESPACE + "ReceiveMessageResult"
+    assert next(child.tag for child in received) == NAMESPACE + "ReceiveMessageResult"
     assert [child.tag for child in purged] == [NAMESPACE + "ResponseMetadata"]
 
 
