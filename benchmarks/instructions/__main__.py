@@ -20,6 +20,8 @@ from benchmarks.machine import describe
 
 _FEW, _MANY = 50, 350
 _COLLECTED: Final = re.compile(r"Collected : (\d+)")
+_ENVIRONMENT: Final = {"PYTHONHASHSEED": "0"}
+"""Nothing else: its size alone would move the count."""
 _PACKAGES: Final = ("cloudq", "httptools", "orjson")
 
 
@@ -43,12 +45,13 @@ def main(*, quick: bool) -> None:
 
 def _count(name: str, repetitions: int) -> int:
     scenario = [sys.executable, "-m", "benchmarks.instructions.scenarios", name]
-    subprocess.run([*scenario, "1"], check=True)  # compiles what isn't: that would be counted, too
+    subprocess.run(
+        [*scenario, "1"], env=_ENVIRONMENT, check=True
+    )  # compiles what isn't: that would be counted, too
     valgrind = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
-    # The environment is emptied: its size alone would move the count.
     done = subprocess.run(
         [*valgrind, *scenario, str(repetitions)],
-        env={"PYTHONHASHSEED": "0"},
+        env=_ENVIRONMENT,
         capture_output=True,
         text=True,
         check=False,
