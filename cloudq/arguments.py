@@ -40,6 +40,9 @@ class Parameters:
         self._named = _names(parameters, kinds.POSITIONAL_OR_KEYWORD, kinds.KEYWORD_ONLY)
         self._rest = "".join(_names(parameters, kinds.VAR_POSITIONAL))
         self._named_rest = "".join(_names(parameters, kinds.VAR_KEYWORD))
+        is_plain = all(p.kind is kinds.POSITIONAL_OR_KEYWORD for p in parameters)
+        self._places = {p.name: place for place, p in enumerate(parameters)} if is_plain else {}
+        self._required = [p.name for p in parameters if p.default is kinds.empty]
 
     def write(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         """Check a call and turn its arguments into JSON values.
@@ -60,10 +63,11 @@ class Parameters:
     def _convert(
         self, args: Sequence[Any], kwargs: Mapping[str, Any], way: typing.Literal["write", "read"]
     ) -> tuple[list[Any], dict[str, Any]]:
-        try:
-            self._signature.bind(*args, **kwargs)
-        except TypeError as error:
-            raise ArgumentError(f"{self._task}{self._signature}: {error}.", task=self._task) from None
+        if not self._surely_fits(len(args), kwargs):
+            try:
+                self._signature.bind(*args, **kwargs)
+            except TypeError as error:
+                raise ArgumentError(f"{self._task}{self._signature}: {error}.", task=self._task) from None
         names = [*self._positional, *[self._rest] * (len(args) - len(self._positional))]
         return (
             [self._one(name, name, value, way) for name, value in zip(names, args, strict=False)],
@@ -71,6 +75,14 @@ class Parameters:
                 name: self._one(name if name in self._named else self._named_rest, name, value, way)
                 for name, value in kwargs.items()
             },
+        )
+
+    def _surely_fits(self, count: int, kwargs: Mapping[str, Any]) -> bool:
+        """What `Signature.bind` says of plain parameters, in a tenth of its time; it says why not."""
+        return (
+            0 < len(self._places) >= count
+            and all(self._places.get(name, -1) >= count for name in kwargs)
+            and all(name in kwargs for name in self._required[count:])
         )
 
     def _one(self, parameter: str, name: str, value: Any, way: typing.Literal["write", "read"]) -> Any:

@@ -12,6 +12,7 @@ Where the two differ on purpose:
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable
 from datetime import date, datetime, timedelta, timezone
@@ -202,3 +203,29 @@ def is_number_in_quotes(hint: Any, value: Any) -> bool:
     except (TypeError, ValueError):
         return False
     return True
+
+
+def takes_three(a: int, b: int, c: int = 0) -> None: ...
+
+
+def takes_none() -> None: ...
+
+
+@given(
+    function=st.sampled_from([takes_three, takes_none]),
+    args=st.lists(st.integers(), max_size=4),
+    kwargs=st.dictionaries(st.sampled_from(["a", "b", "c", "d"]), st.integers()),
+)
+def test_call_is_taken_exactly_when_python_would_take_it(function, args, kwargs):
+    try:
+        inspect.signature(function).bind(*args, **kwargs)
+        fits = True
+    except TypeError:
+        fits = False
+    parameters = Parameters(function, task="t", is_bound=False)
+
+    if fits:
+        assert parameters.write(args, kwargs) == (args, kwargs)
+    else:
+        with pytest.raises(ArgumentError):
+            parameters.write(args, kwargs)
