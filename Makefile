@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench-emulator bench-instructions clean-install-test template build clean
+.PHONY: help demo test check format bench-emulator bench-instructions bench-tasks clean-install-test template build clean
 
 help: ## what this project can do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -46,6 +46,13 @@ bench-emulator: $(VENV)/.dev ## the emulator beside moto_server; ten minutes, a 
 
 bench-instructions: $(VENV)/.dev ## instructions of hot paths, by callgrind: two minutes, the same however busy it is
 	@$(BIN)/python -m benchmarks.instructions $(BENCH)
+
+.venv-peers/.done: benchmarks/tasks/peers.txt
+	@$(PYTHON) -m venv .venv-peers
+	@.venv-peers/bin/pip --disable-pip-version-check --quiet install -r $< && touch $@
+
+bench-tasks: $(VENV)/.dev .venv-peers/.done ## cloudq's worker and sender beside Huey, Celery and dramatiq: ten minutes
+	@$(BIN)/python -m benchmarks.tasks $(BENCH)
 
 clean-install-test: $(VENV)/.dev ## the wheel, alone in an empty environment, runs tasks
 	@$(BIN)/pytest -q tests/packaging -m wheel

@@ -17,6 +17,8 @@ _HERE: Final = Path(__file__).parent
 _RESULTS: Final = _HERE / "results"
 _DOCS: Final = _HERE.parent / "docs"
 _PARTS: Final = ("emulator", "instructions", "tasks")
+_WIDTH: Final = 150
+"""Columns that the widest table needs."""
 _INTRODUCTION: Final = """\
 # Benchmarks
 
@@ -101,7 +103,8 @@ def _print(table: Table) -> None:
         shown.add_column(name, justify="right" if number else "left")
     for row in table.rows:
         shown.add_row(*row)
-    Console().print(shown)
+    console = Console()
+    console.print(shown, width=max(console.width, _WIDTH), crop=False)
 
 
 def _path(part: str) -> Path:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import click
@@ -62,6 +63,12 @@ def main(*, quick: bool) -> None:
             waking.waking(contenders[0], effort.wakes, effort.body_bytes),
             waking.waking(contenders[1], min(effort.wakes, 100), effort.body_bytes),
         ]
+    with (
+        TemporaryDirectory() as folder,
+        servers.cloudq() as forgetful,
+        servers.cloudq("--data", folder) as keeping,
+    ):
+        results["data"] = _kept([forgetful, keeping], effort)
     results["memory"] = scaling.memory(effort.kept, 1_024)
     results["flatness"] = scaling.flatness(effort.depth, effort.rounds, effort.seconds, effort.body_bytes)
     results["deep"] = effort.depth
@@ -82,6 +89,17 @@ def _rates(contenders: Sequence[Server], effort: Effort) -> list[dict[str, Any]]
                 ]
                 click.echo(".", nl=False, err=True)
         click.echo(err=True)
+    return rows
+
+
+def _kept(contenders: Sequence[Server], effort: Effort) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    benches = [Bench(server, scaling.SHALLOW, effort.body_bytes) for server in contenders]
+    for connections in _CONNECTIONS:
+        for operation in _OPERATIONS:
+            without, with_ = _best(benches, operation, connections, effort)
+            rates = {"without": without.per_second, "with": with_.per_second}
+            rows.append({"connections": connections, "operation": operation, **rates})
     return rows
 
 

@@ -19,7 +19,7 @@ _SERVERS: Final = ("cloudq", "moto_server", "bare asyncio")
 
 def tables(results: Mapping[str, Any]) -> Sequence[Table]:
     """One table each for rates, for what depth does to them, and for the rest."""
-    return [_rates(results), _flatness(results), _rest(results)]
+    return [_rates(results), _flatness(results), _data(results), _rest(results)]
 
 
 def plot(results: Mapping[str, Any], folder: Path) -> Sequence[tuple[str, str]]:
@@ -82,6 +82,21 @@ def _flatness(results: Mapping[str, Any]) -> Table:
     ]
     header = ("operation", "depth 1,000", f"depth {deep}", "CPU at 1,000", f"CPU at {deep}", "CPU, ratio")
     return Table(f"With {deep} messages in the queue, one connection", header, rows)
+
+
+def _data(results: Mapping[str, Any]) -> Table:
+    rows = [
+        (
+            _NAMES[row["operation"]],
+            str(row["connections"]),
+            f"{row['without']:,.0f}/s",
+            f"{row['with']:,.0f}/s",
+            f"{row['with'] / row['without']:.2f}",
+        )
+        for row in results["data"]
+    ]
+    header = ("operation", "connections", "in memory", "with --data", "ratio")
+    return Table("Keeping queues on disk, at depth 1,000", header, rows)
 
 
 def _rest(results: Mapping[str, Any]) -> Table:

@@ -52,7 +52,7 @@ class Contender:
 
 CONTENDERS: Final = (
     Contender(
-        "cloudq", "ours", "sqlite",
+        "cloudq, synchronous=NORMAL", "ours", "sqlite",
         ("cloudq", "worker", "-A", f"{_MODULES}.ours:app", "-c", "2", "-l", "warning"),
         _OURS, "sqlite:///{}?synchronous=normal", bulk=True,
     ),
@@ -62,8 +62,13 @@ CONTENDERS: Final = (
         _OURS, "sqlite:///{}", bulk=True,
     ),
     Contender(
-        "Huey", "huey_sqlite", "sqlite",
-        ("huey_consumer", f"{_MODULES}.huey_sqlite.huey", "-k", "process", "-w", "2", "-q"),
+        "Huey, synchronous=FULL", "huey_on_sqlite", "sqlite",
+        ("huey_consumer", f"{_MODULES}.huey_on_sqlite.huey", "-k", "process", "-w", "2", "-q"),
+    ),
+    Contender(
+        "Huey, synchronous=OFF", "huey_on_sqlite", "sqlite",
+        ("huey_consumer", f"{_MODULES}.huey_on_sqlite.huey", "-k", "process", "-w", "2", "-q"),
+        url="{}?fsync=off",
     ),
     Contender(
         "cloudq", "ours", "sqs",
@@ -71,13 +76,13 @@ CONTENDERS: Final = (
         _OURS, "sqs://us-east-1?endpoint={}", bulk=True,
     ),
     Contender(
-        "Celery", "celery_sqs", "sqs",
-        ("celery", "-A", f"{_MODULES}.celery_sqs", "worker", "-c", "2", "-l", "warning",
+        "Celery", "celery_on_sqs", "sqs",
+        ("celery", "-A", f"{_MODULES}.celery_on_sqs", "worker", "-c", "2", "-l", "warning",
          "--without-gossip", "--without-mingle"),
     ),
     Contender(
-        "dramatiq_sqs", "dramatiq_sqs", "sqs",
-        ("dramatiq", f"{_MODULES}.dramatiq_sqs", "-p", "2"),
+        "dramatiq_sqs", "dramatiq_on_sqs", "sqs",
+        ("dramatiq", f"{_MODULES}.dramatiq_on_sqs", "-p", "2"),
     ),
 )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The same task in each task queue. Only cloudq's module may import cloudq: peers live in their own environment."""
+"""The same task in each task queue; peers have their own environment, so only `ours` may import cloudq."""
 
 LINE_BYTES = 8
 """What one execution adds to the file in which they are noted."""

@@ -1,4 +1,4 @@
-"""Huey on SQLite with its defaults; it takes a task out of the queue before it runs it."""
+"""Huey on SQLite, which takes a task out of the queue before it runs it; without fsync where the address says."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from huey import SqliteHuey  # pyright: ignore[reportMissingImports] - in the pe
 
 from benchmarks.tasks.contenders.work import BROKER, note
 
-huey = SqliteHuey("bench", filename=BROKER, results=False)
+_filename, _, _option = BROKER.partition("?")
+huey = SqliteHuey("bench", filename=_filename, fsync=False if _option == "fsync=off" else None, results=False)
 
 
 @huey.task()
