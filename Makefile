@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench-emulator bench-instructions bench-tasks clean-install-test template build clean
+.PHONY: help client-suites demo moto-suite test check format bench-emulator bench-instructions bench-tasks clean-install-test template build clean
 
 help: ## what this project can do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -56,6 +56,12 @@ bench-tasks: $(VENV)/.dev .venv-peers/.done ## cloudq's worker and sender beside
 
 clean-install-test: $(VENV)/.dev ## the wheel, alone in an empty environment, runs tasks
 	@$(BIN)/pytest -q tests/packaging -m wheel
+
+moto-suite: $(VENV)/.dev ## moto's own tests of SQS, against the emulator: half a minute
+	@$(BIN)/python tests/emulator/moto_suite/run.py
+
+client-suites: $(VENV)/.dev ## other projects' SQS clients, in an environment of their own, against the emulator
+	@$(BIN)/python tests/emulator/clients/run.py
 
 build: $(VENV)/.dev ## the wheel and the sdist, in dist/
 	@$(BIN)/python -m build --outdir dist .

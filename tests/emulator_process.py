@@ -45,9 +45,9 @@ class EmulatorProcess:
 
 
 @contextmanager
-def emulator_process() -> Iterator[EmulatorProcess]:
+def emulator_process(*options: str) -> Iterator[EmulatorProcess]:
     """Run an emulator on a free port."""
-    command = [sys.executable, "-m", "cloudq_emulator.cli", "--port", "0", "--json"]
+    command = [sys.executable, "-m", "cloudq_emulator.cli", "--port", "0", "--json", *options]
     path = os.pathsep.join(["emulator", os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "PYTHONPATH": path}
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as process:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import parse_qs
 
@@ -68,7 +69,7 @@ class Callers:
         if match is None:
             return Caller(self._account, DEFAULT_REGION, "")
         key, region, service = match.groups()
-        return Caller(key if _ACCOUNT.fullmatch(key) else self._account, region, service)
+        return Caller(_account_of(key) or self._account, region, service)
 
     def _unsigned(self, request: Request) -> Caller:
         credential = (
@@ -78,3 +79,22 @@ class Callers:
             return self._signed(f"Credential={credential[0]}")
         region = _REGION_IN_HOST.match(request.header(b"host"))
         return Caller(self._account, region[1] if region else DEFAULT_REGION, "")
+
+
+def _account_of(key: str) -> str | None:
+    """The account of an access key: the key itself, or whose it is that IAM or STS, both moto's, made."""
+    if _ACCOUNT.fullmatch(key):
+        return key
+    iam = sys.modules.get("moto.iam.models")
+    if iam is None:
+        return None
+    accounts = iam.iam_backends
+    return next(
+        (
+            account
+            for account in list(accounts)
+            for backend in list(accounts[account].values())
+            if key in backend.access_keys
+        ),
+        None,
+    )

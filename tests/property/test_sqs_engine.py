@@ -79,15 +79,13 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(receipt=consumes(receipts))
     def delete(self, receipt):
         id_, handle = receipt
-        is_latest = id_ in self.hidden_until and self.latest[id_] == handle
-        is_over = id_ in self.hidden_until and (not is_latest or self.is_due(id_))
+        is_over = id_ in self.hidden_until and (self.latest[id_] != handle or self.is_due(id_))
         if self.fifo and is_over:
             with pytest.raises(SqsError):
                 self.queue.delete(handle, self.now)
             return
         self.queue.delete(handle, self.now)
-        if is_latest:
-            del self.hidden_until[id_]
+        self.hidden_until.pop(id_, None)
 
     @rule(receipt=receipts, seconds=strategies.sampled_from([0, 1, 30]))
     def change_lease(self, receipt, seconds):

@@ -107,7 +107,7 @@ def locate(url: str, account: str, region: str) -> tuple[str, str, str]:
     except ValueError:
         raise INVALID_ADDRESS.error(url=url) from None
     match parts:
-        case [name] if name:
+        case [name]:  # perhaps empty: the address of no queue
             return account, region, name
         case ["queue", of_region, of_account, name] if _ACCOUNT.fullmatch(of_account):
             return of_account, of_region, name

@@ -71,6 +71,10 @@ PERMISSION_ACTIONS: Final = 7
 """Actions of one AddPermission. Source: Dev, Policy quotas."""
 TAGS: Final = 50
 """Tags of a queue. Source: Dev, Queue quotas."""
+TAG_KEY_LENGTH: Final = 128
+"""Characters of a tag's key. Source: Dev, Queue quotas."""
+TAG_VALUE_LENGTH: Final = 256
+"""Characters of a tag's value. Source: Dev, Queue quotas."""
 KMS_REUSE_LEAST: Final = 60
 """Seconds that a data key is reused at least. Source: API, SetQueueAttributes."""
 KMS_REUSE_MOST: Final = 86_400

@@ -22,8 +22,8 @@ _ASSERTED: Final = "asserted against AWS: LocalStack's tests/aws/services/sqs/te
 _PREFIX: Final = "AWS.SimpleQueueService."
 
 
-def _reported(thread: str) -> str:
-    return f"reported from AWS: github.com/{thread}"
+def _reported(*threads: str) -> str:
+    return "reported from AWS: " + ", ".join(f"github.com/{thread}" for thread in threads)
 
 
 def _parameter(text: str, source: str) -> Refusal:
@@ -66,7 +66,7 @@ INVALID_ADDRESS = Refusal(
     "InvalidAddress",
     "InvalidAddress",
     "The address {url} is not valid for this endpoint.",
-    _reported("jegesh/python-sqs-listener/issues/30, aws/aws-sdk-net/issues/437 (404)"),
+    _reported("jegesh/python-sqs-listener/issues/30", "aws/aws-sdk-net/issues/437"),
     404,
 )
 INVALID_NAME = _parameter(
@@ -78,9 +78,9 @@ INVALID_FIFO_NAME = _parameter(
     "with .fifo suffix and be 1 to 80 in length.",
     _reported("pulumi/pulumi-aws-native/issues/794"),
 )
-TOO_MANY_TAGS = _parameter(
-    f"Too many tags added for queue {{queue}}: at most {limits.TAGS} are allowed.", UNVERIFIED
-)
+TOO_MANY_TAGS = _parameter("Too many tags added for queue {queue}.", UNVERIFIED)
+TAG_KEY_LENGTH = _parameter("Tag keys must be between 1 and 128 characters in length.", UNVERIFIED)
+TAG_VALUE_LENGTH = _parameter("Tag values must be between 0 and 256 characters in length.", UNVERIFIED)
 MAX_RESULTS_RANGE = _value("MaxResults", "MaxResults must be an integer between 1 and {most}.", UNVERIFIED)
 INVALID_TOKEN = _value("NextToken", "The token is not one that was given out.", UNVERIFIED)
 
@@ -126,7 +126,7 @@ POLICY_IS_NO_MAP = _value("{name}", "{what} is not a valid JSON map.", UNVERIFIE
 POLICY_LACKS = _value(
     "RedrivePolicy",
     "Redrive policy does not contain mandatory attribute: {name}.",
-    _reported("crossplane-contrib/provider-aws/issues/443, ansible-collections/community.aws/issues/2321"),
+    _reported("crossplane-contrib/provider-aws/issues/443", "ansible-collections/community.aws/issues/2321"),
 )
 MAX_RECEIVES_RANGE = _value(
     "RedrivePolicy",
@@ -258,8 +258,8 @@ ATTRIBUTE_NAME_TOO_LONG = _parameter(
     UNVERIFIED,
 )
 INVALID_ATTRIBUTE_NAME = _parameter(
-    "Invalid message (user) attribute name '{name}': it takes alphanumeric characters, '-', '_' and '.', and "
-    "no '.' at its ends or beside another.",
+    "The message attribute name '{name}' is invalid. Attribute name can contain A-Z, a-z, 0-9, "
+    "underscore (_), hyphen (-), and period (.) characters.",
     UNVERIFIED,
 )
 RESERVED_ATTRIBUTE_NAME = _parameter(
@@ -331,7 +331,7 @@ RECEIPT_HANDLE_HAS_NO_LEASE = _value(
 LEASE_TOO_LONG = _value(
     "VisibilityTimeout",
     f"Total VisibilityTimeout for the message is beyond the limit [{limits.LEASE} seconds]",
-    _reported("aws/aws-sdk-net/issues/794, localstack/localstack/issues/3956"),
+    _reported("aws/aws-sdk-net/issues/794", "localstack/localstack/issues/3956"),
 )
 
 # Batches

@@ -11,6 +11,7 @@ from cloudq_emulator.sqs.refusals import (
     FIFO_ATTRIBUTE,
     INVALID_FIFO_NAME,
     INVALID_NAME,
+    MISSING_PARAMETER,
     UNKNOWN_ATTRIBUTE,
 )
 
@@ -27,7 +28,9 @@ _FIFO_SUFFIX: Final = ".fifo"
 
 def create_queue(call: Call) -> dict[str, Any]:
     """Answer the queue's URL."""
-    name = call.required("QueueName")
+    name = call.params.get("QueueName")
+    if name is None:
+        raise MISSING_PARAMETER.error(name="QueueName")
     attributes = call.params.get("Attributes") or {}
     tags = call.params.get("tags") or call.params.get("Tags") or {}
     _check_name(name, attributes)

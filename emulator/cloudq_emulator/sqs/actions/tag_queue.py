@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cloudq_emulator.sqs import limits
-from cloudq_emulator.sqs.refusals import TOO_MANY_TAGS
+from cloudq_emulator.sqs.refusals import (
+    MISSING_PARAMETER,
+    TAG_KEY_LENGTH,
+    TAG_VALUE_LENGTH,
+    TOO_MANY_TAGS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +21,10 @@ if TYPE_CHECKING:
 def tag_queue(call: Call) -> dict[str, Any]:
     """Answer nothing; a tag of the same key is replaced."""
     queue = call.queue()
-    tags = {**queue.tags, **call.required("Tags")}
+    added = call.params.get("Tags")
+    if not added:
+        raise MISSING_PARAMETER.error(name="Tags")
+    tags = {**queue.tags, **added}
     check_tags(queue.name, tags)
     queue.tags = tags
     return {}
@@ -26,7 +34,12 @@ def check_tags(queue: str, tags: Mapping[str, str]) -> None:
     """Check that a queue may have these tags.
 
     Raises:
-        SqsError: They are too many.
+        SqsError: They are too many, or one is too long.
     """
+    for key, value in tags.items():
+        if not 1 <= len(key) <= limits.TAG_KEY_LENGTH:
+            raise TAG_KEY_LENGTH.error()
+        if len(value) > limits.TAG_VALUE_LENGTH:
+            raise TAG_VALUE_LENGTH.error()
     if len(tags) > limits.TAGS:
         raise TOO_MANY_TAGS.error(queue=queue)

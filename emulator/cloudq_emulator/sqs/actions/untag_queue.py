@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cloudq_emulator.sqs.refusals import TAG_KEY_LENGTH
+
 if TYPE_CHECKING:
     from cloudq_emulator.sqs.call import Call
 
@@ -11,6 +13,9 @@ if TYPE_CHECKING:
 def untag_queue(call: Call) -> dict[str, Any]:
     """Answer nothing; a tag that isn't there is no error."""
     queue = call.queue()
-    for key in call.required("TagKeys"):
+    keys = call.params.get("TagKeys")
+    if not keys:
+        raise TAG_KEY_LENGTH.error()
+    for key in keys:
         queue.tags.pop(key, None)
     return {}

@@ -147,8 +147,8 @@ class Queue:
     def delete(self, handle: str, now: float) -> None:
         """Delete the message that `handle` was given out for.
 
-        A message already gone is no error. An older handle than the latest deletes nothing, and is none
-        either: "the request will succeed, but the message might not be deleted" (API, DeleteMessage).
+        A message already gone is no error. On a standard queue any handle of the message will do: "the
+        request will succeed, but the message might not be deleted" (API, DeleteMessage), yet in fact it is.
 
         Raises:
             SqsError: The handle isn't of this queue; on a FIFO queue also if its lease is over.
@@ -158,11 +158,9 @@ class Queue:
         message = self._messages.get(receipt.message)
         if message is None:
             return
-        is_held = message.receipt_number == receipt.number and message.state is LEASED
-        if self.settings.is_fifo and not is_held:
+        if not self._may_change(message, receipt.number):
             raise RECEIPT_HANDLE_HAS_EXPIRED.error(value=handle)
-        if message.receipt_number == receipt.number:
-            self._remove(message)
+        self._remove(message)
 
     def change_lease(self, handle: str, seconds: int, now: float) -> None:
         """Let the lease that `handle` stands for end `seconds` from now; 0 gives the message back.
