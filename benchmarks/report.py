@@ -103,8 +103,7 @@ def _print(table: Table) -> None:
         shown.add_column(name, justify="right" if number else "left")
     for row in table.rows:
         shown.add_row(*row)
-    console = Console()
-    console.print(shown, width=max(console.width, _WIDTH), crop=False)
+    Console(width=max(Console().width, _WIDTH)).print(shown)
 
 
 def _path(part: str) -> Path:

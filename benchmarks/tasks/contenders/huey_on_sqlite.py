@@ -1,4 +1,4 @@
-"""Huey on SQLite, which takes a task out of the queue before it runs it; without fsync where the address says."""
+"""Huey on SQLite, which takes a task out of the queue before it runs it; its address may turn fsync off."""
 
 from __future__ import annotations
 
