@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help client-suites demo moto-suite test check format bench-emulator bench-instructions bench-tasks clean-install-test template build clean
+.PHONY: help browser-test client-suites demo moto-suite test check format bench-emulator bench-instructions bench-tasks clean-install-test template build clean
 
 help: ## what this project can do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -53,6 +53,11 @@ bench-instructions: $(VENV)/.dev ## instructions of hot paths, by callgrind: two
 
 bench-tasks: $(VENV)/.dev .venv-peers/.done ## cloudq's worker and sender beside Huey, Celery and dramatiq: ten minutes
 	@$(BIN)/python -m benchmarks.tasks $(BENCH)
+
+browser-test: $(VENV)/.dev ## the emulator's page in headless Chromium, which it installs (apt-get) where there is none
+	@$(PIP) install -c constraints.txt -e '.[browser]'
+	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium >/dev/null; }
+	@$(BIN)/pytest -q tests/emulator -m browser
 
 clean-install-test: $(VENV)/.dev ## the wheel, alone in an empty environment, runs tasks
 	@$(BIN)/pytest -q tests/packaging -m wheel

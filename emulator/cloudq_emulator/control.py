@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cloudq_emulator.faults import Fault, Faults
     from cloudq_emulator.http import Request
     from cloudq_emulator.lambda_.killing import Killer
+    from cloudq_emulator.page.site import Site
     from cloudq_emulator.sqs.disturbing import SqsDisturber
     from cloudq_emulator.sqs.engine.message import Message
     from cloudq_emulator.sqs.service import SqsService
@@ -29,6 +30,7 @@ _PEEK: Final = 100
 _PEEK_PATH: Final = re.compile(r"/_cloudq/queues/([A-Za-z0-9_.-]+)/messages")
 _FAULT_PATH: Final = re.compile(r"/_cloudq/faults/([a-z0-9-]+)")
 _RESETS: Final = frozenset({"/_cloudq/reset", "/moto-api/reset"})
+_OTHERS: Final = _RESETS | {"/_cloudq"}
 _SERVICES: Final = (
     *(
         "cloudformation",
@@ -55,6 +57,7 @@ class Control:
         sqs: The queues to be looked into.
         counts: The count of requests.
         faults: Takes orders for faults.
+        site: The page.
         reset: Empties the whole emulator.
     """
 
@@ -64,12 +67,14 @@ class Control:
         sqs: SqsService,
         counts: RequestCounts,
         faults: FaultOrders,
+        site: Site,
         reset: Callable[[], Awaitable[None]],
     ) -> None:
         self._clock = clock
         self._sqs = sqs
         self._counts = counts
         self._faults = faults
+        self._site = site
         self._reset = reset
         self._routes: dict[tuple[str, str], Callable[[Request], Response]] = {
             ("GET", "/_cloudq/health"): self._health,
@@ -85,7 +90,7 @@ class Control:
 
     def owns(self, path: str) -> bool:
         """Whether a path is the control API's."""
-        return path.startswith(("/_cloudq/", "/_localstack/")) or path in _RESETS
+        return path.startswith(("/_cloudq/", "/_localstack/")) or path in _OTHERS
 
     async def answer(self, request: Request) -> Response:
         """Answer a request to it."""
@@ -93,6 +98,8 @@ class Control:
         if request.method == "POST" and path in _RESETS:
             await self._reset()
             return _ok({"status": "ok"})
+        if self._site.owns(path):
+            return self._site.answer(request)
         route = self._routes.get((request.method, path))
         if route is not None:
             return route(request)

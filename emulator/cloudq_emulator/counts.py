@@ -14,14 +14,18 @@ class RequestCounts:
 
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, str, str, int]] = Counter()
-        self.on_add: Callable[[str, str, str, int], None] | None = None
-        """Called with each request, if set: the terminal's one line a request."""
+        self._watchers: list[Callable[[str, str, str, int], None]] = []
 
     def add(self, service: str, operation: str, queue: str, status: int) -> None:
         """Count one."""
         self._counts[service, operation, queue, status] += 1
-        if self.on_add is not None:
-            self.on_add(service, operation, queue, status)
+        if self._watchers:
+            for watcher in self._watchers:
+                watcher(service, operation, queue, status)
+
+    def watch(self, watcher: Callable[[str, str, str, int], None]) -> None:
+        """Have `watcher` called with each request from now on."""
+        self._watchers.append(watcher)
 
     def clear(self) -> None:
         """Begin anew."""

@@ -68,7 +68,7 @@ async def _run(options: Options) -> int:
         _end_with_stdin(signals)
     server = Server(options.host, options.port, options.account, options.data)
     if options.verbose:
-        server.counts.on_add = _print_request
+        server.counts.watch(_print_request)
     await _start(server, options)
     try:
         await _prepare(server, options)

@@ -22,6 +22,7 @@ from cloudq_emulator.http import Connection, Request, Response
 from cloudq_emulator.lambda_.killing import Killer
 from cloudq_emulator.late import LateServices
 from cloudq_emulator.moto_app import MotoApp
+from cloudq_emulator.page.site import Site
 from cloudq_emulator.sqs import moto_backend
 from cloudq_emulator.sqs.disturbing import SqsDisturber
 from cloudq_emulator.sqs.door import SqsDoor
@@ -77,7 +78,8 @@ class Server:
         self._is_disturbed = False
         self.faults.on_change.append(self._follow_faults)
         orders = FaultOrders(self.faults, SqsDisturber(self.faults, self.sqs), killer)
-        self._control = Control(self.clock, self.sqs, self.counts, orders, self.reset)
+        site = Site(self.clock, self.sqs, self.counts, self.faults)
+        self._control = Control(self.clock, self.sqs, self.counts, orders, site, self.reset)
         self._connections: set[Connection] = set()
 
     @property
