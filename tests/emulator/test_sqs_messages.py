@@ -469,8 +469,8 @@ def test_messages_received_too_often_move_to_the_dead_letter_queue(emulator, sqs
 
 
 @pytest.mark.slow
-def test_sixteen_receivers_get_each_of_twenty_thousand_messages_once(sqs, url):
-    total, got, lock = 20_000, [], threading.Lock()
+def test_sixteen_receivers_get_each_of_fifty_thousand_messages_once(sqs, url):
+    total, got, lock = 50_000, [], threading.Lock()
     with ThreadPoolExecutor(16) as threads:
         list(threads.map(lambda start: send_hundred(sqs, url, start), range(0, total, 100)))
 

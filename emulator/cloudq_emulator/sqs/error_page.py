@@ -16,8 +16,8 @@ _HEAD: Final = """\
 # What the local SQS refuses
 
 All {count} refusals, as `cloudq_emulator/sqs/refusals.py` has them; this page is made from it.
-**{unverified} of them are unverified**: that AWS refuses is documented or likely, its very words aren't known,
-and the text is ours or another emulator's. Codes, shapes and statuses are those of botocore's models.
+**{unverified} of them are unverified**: that AWS refuses is documented or likely, but its very words aren't
+known, and the text is ours or another emulator's. Codes, shapes and statuses are those of botocore's models.
 
 | code | status | text | where the text was seen |
 |---|---|---|---|

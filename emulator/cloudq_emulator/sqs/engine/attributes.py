@@ -37,7 +37,8 @@ _EVERYTHING: Final = frozenset({"All", ".*", "*"})
 _RESERVED: Final = ("aws.", "amazon.")
 _TYPE: Final = re.compile(r"(String|Number|Binary)(\..+)?", re.DOTALL)
 _WRITABLE_ASCII: Final = bytes([9, 10, 13, *range(32, 128)])
-_UNWRITABLE: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+UNWRITABLE: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML 1.0 can't carry."""
 _NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,9})?", re.ASCII)
 _DIGITS, _LEAST, _MOST = 38, -128, 126
 _EXACT: Final = Context(prec=1_000_000)
@@ -142,7 +143,7 @@ def is_writable(text: str) -> bool:
     """Whether XML 1.0 can carry a text, and so SQS takes it."""
     # Four times as fast as the search, and nearly every text is ASCII.
     return not (
-        text.encode().translate(None, _WRITABLE_ASCII) if text.isascii() else _UNWRITABLE.search(text)
+        text.encode().translate(None, _WRITABLE_ASCII) if text.isascii() else UNWRITABLE.search(text)
     )
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
+from cloudq_emulator.sqs.engine.attributes import UNWRITABLE, is_writable
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -90,7 +92,7 @@ def write_error(error: SqsError, request_id: str) -> bytes:
     fault = "Sender" if error.status < 500 else "Receiver"
     return (
         f'<?xml version="1.0"?><ErrorResponse xmlns="{_NAMESPACE}"><Error><Type>{fault}</Type>'
-        f"<Code>{escape(error.code)}</Code><Message>{escape(error.query_message)}</Message><Detail/></Error>"
+        f"<Code>{escape(error.code)}</Code>{_element('Message', error.query_message)}<Detail/></Error>"
         f"<RequestId>{request_id}</RequestId></ErrorResponse>"
     ).encode()
 
@@ -156,5 +158,7 @@ def _named(element: str, key: str, name: str, value: Any) -> str:
 
 def _element(name: str, value: object) -> str:
     text = ("true" if value else "false") if isinstance(value, bool) else str(value)
+    if not is_writable(text):
+        text = UNWRITABLE.sub("\ufffd", text)  # of a tag, or quoted by an error
     # A bare carriage return would be read back as a line feed.
     return f"<{name}>{escape(text, {chr(13): '&#xD;'})}</{name}>"
