@@ -19,7 +19,7 @@ from cloudq.clock import Clock, SystemClock
 from cloudq.codec import encode
 from cloudq.config import Conf
 from cloudq.delivery import Accepted, NotSent, Outgoing, Sent
-from cloudq.errors import ConfigurationError, NotAcceptedError
+from cloudq.errors import ConfigurationError, NotAcceptedError, QueueNotFoundError
 from cloudq.options import TaskKeywords, task_options
 from cloudq.queues import Queue, route
 from cloudq.results import ResultStore
@@ -179,6 +179,10 @@ class App:
             self.broker.declare(self.queue(name))
             self._declared.add(name)
 
+    def forget_queues(self) -> None:
+        """Let `declare` ask the broker again: a queue that was there is gone."""
+        self._declared.clear()
+
     def send(self, calls: Sequence[Call]) -> None:
         """Put calls into their queues.
 
@@ -191,8 +195,7 @@ class App:
             queue = call.queue or self.queue_of(self._tasks[call.message.task])
             by_queue[queue].append(self._outgoing(call))
         for queue, messages in by_queue.items():
-            self.declare(queue)
-            _raise_unless_sent(queue, messages, self.broker.send(queue, messages))
+            _raise_unless_sent(queue, messages, self._put(queue, messages))
 
     def close(self) -> None:
         """Let go of the broker and the backend; the next use connects anew."""
@@ -203,6 +206,16 @@ class App:
             broker.close()
         if backend is not None:
             backend.close()
+
+    def _put(self, queue: str, messages: Sequence[Outgoing]) -> list[Accepted]:
+        self.declare(queue)
+        try:
+            return self.broker.send(queue, messages)
+        except QueueNotFoundError:
+            # Deleted since it was declared: where queues are made, it is made anew.
+            self.forget_queues()
+            self.declare(queue)
+            return self.broker.send(queue, messages)
 
     def _outgoing(self, call: Call) -> Outgoing:
         longest = self.broker.limits.max_delay

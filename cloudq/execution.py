@@ -37,7 +37,7 @@ from cloudq.results import Record
 from cloudq.retry import GiveUp, RetryPolicy
 from cloudq.tasks import BoundTask, Task
 
-__all__ = ["Context", "crashed", "execute", "timed_out"]
+__all__ = ["Context", "crashed", "execute", "given_back", "timed_out"]
 
 logger = logging.getLogger(__name__)
 
@@ -134,6 +134,15 @@ def crashed(body: bytes, context: Context, cause: str, *, retries: int = 0) -> E
             Reason("poison", f"Its process died {unexplained} times; the last time: {cause}", error=cause)
         )
     return _execution(outcome, message, failures + 1)
+
+
+def given_back(body: bytes, why: str) -> Execution:
+    """What becomes of a message that its consumer gives back for a reason that isn't the message's."""
+    message = _read_or_none(body)
+    outcome = Requeue(why=why)
+    return (
+        Execution(outcome=outcome) if message is None else _execution(outcome, message, message.retries + 1)
+    )
 
 
 def timed_out(body: bytes, context: Context, policy: RetryPolicy, limit: float) -> Execution:

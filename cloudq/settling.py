@@ -197,5 +197,5 @@ def _log(delivery: Delivery, execution: Execution, outcome: Outcome, answer: Ans
                 "given back for %.1f s: %s", delay, why, extra={"action": "message_released", **extra}
             )
         case Dead(reason):
-            extra |= {"reason": reason.code}
+            extra |= {"reason": reason.code, **({"traceback": reason.traceback} if reason.traceback else {})}
             logger.error("dead-lettered: %s", reason.text, extra={"action": "message_dead", **extra})

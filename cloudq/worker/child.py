@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import queue
 import socket
 import threading
@@ -48,6 +49,7 @@ class Child:
         self._lost: set[int] = set()
         self._has_count = True
         self._writing = threading.Lock()
+        self._pid = os.getpid()
 
     def serve(self) -> None:
         """Run messages until the supervisor says stop, or is gone."""
@@ -74,7 +76,10 @@ class Child:
             is_lease_lost=lambda: tag in self._lost,
         )
         self._say("started", tag)
-        self._finish(tag, execute(self._app, body, context))
+        execution = execute(self._app, body, context)
+        if os.getpid() != self._pid:
+            os._exit(0)  # the task has forked, and its other half comes back here, to take what isn't its own
+        self._finish(tag, execution)
 
     def _finish(self, tag: int, execution: Execution) -> None:
         self._lost.discard(tag)

@@ -118,12 +118,15 @@ class ForkedCrew:
         return True
 
     def close(self) -> None:
-        self._control.close()
+        # Its own end stays open until it has ended: closed with something unread, it would break the other's.
+        with contextlib.suppress(OSError):
+            self._control.shutdown(socket.SHUT_WR)
         try:
             self._process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._control.close()
         for number in list(self._pids):
             self.kill(number)
         self._pids.clear()
@@ -205,5 +208,4 @@ def _cause(status: int) -> str:
     if status >= 0:
         return f"its process ended with exit code {status}"
     name = signal.Signals(-status).name
-    hint = " (out of memory?)" if name == "SIGKILL" else ""
-    return f"its process was ended by {name}{hint}"
+    return f"its process was ended by {name}"

@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from cloudq.brokers.base import Broker
+from cloudq.app import App
 from cloudq.clock import Clock
 from cloudq.delivery import Delivery
 from cloudq.errors import CloudqError, ConfigurationError, QueueNotFoundError
@@ -31,7 +31,7 @@ class Fetcher:
     """Asks the broker for messages.
 
     Args:
-        broker: Whom.
+        app: Whose broker.
         queues: Where, in order of preference.
         lease: Seconds of the leases.
         is_burst: Whether to look rather than wait.
@@ -44,7 +44,7 @@ class Fetcher:
     def __init__(
         self,
         *,
-        broker: Broker,
+        app: App,
         queues: Sequence[str],
         lease: float,
         is_burst: bool,
@@ -53,11 +53,11 @@ class Fetcher:
         then: Callable[[list[Delivery], float], None],
         give_up: Callable[[CloudqError], None],
     ) -> None:
-        self._broker, self._queues, self._lease, self._clock = broker, queues, lease, clock
+        self._app, self._queues, self._lease, self._clock = app, queues, lease, clock
         self._then, self._give_up = then, give_up
         self._is_burst = is_burst
         self._has_received = False
-        self._wait = 0.0 if is_burst else min(broker.limits.max_wait or WAIT, lease / 3)
+        self._wait = 0.0 if is_burst else min(app.broker.limits.max_wait or WAIT, lease / 3)
         self._failures = 0
         self._at = 0.0
         self._lane: Lane[tuple[float, int], list[Delivery]] = Lane(
@@ -77,14 +77,20 @@ class Fetcher:
     def fetch(self, now: float, room: int) -> None:
         """Ask for up to `room` messages, unless a receive is under way or a pause is on."""
         if room and not self._lane.is_busy and now >= self._at:
-            self._lane.submit((now, min(room, self._broker.limits.max_receive)))
+            self._lane.submit((now, min(room, self._app.broker.limits.max_receive)))
 
     def close(self, timeout: float) -> None:
         """End its thread, waiting for a receive under way for `timeout` seconds at most."""
         self._lane.close(timeout)
 
     def _receive(self, job: tuple[float, int]) -> list[Delivery]:
-        return self._broker.receive(self._queues, limit=job[1], lease=self._lease, wait=self._wait)
+        for queue in self._queues:
+            self._app.declare(queue)
+        try:
+            return self._app.broker.receive(self._queues, limit=job[1], lease=self._lease, wait=self._wait)
+        except QueueNotFoundError:
+            self._app.forget_queues()  # deleted meanwhile: where queues are made, the next try makes it
+            raise
 
     def _received(self, job: tuple[float, int], answer: list[Delivery] | CloudqError) -> None:
         now = self._clock.monotonic()

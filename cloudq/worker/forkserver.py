@@ -89,8 +89,13 @@ def shape(pool: str, concurrency: int | None, processes: int) -> tuple[int, int]
 def start_forkserver(program: Program) -> tuple[subprocess.Popen[bytes], socket.socket]:
     """Start one; its process and the supervisor's end of its control socket."""
     ours, theirs = socket.socketpair()
-    with theirs:
-        process = subprocess.Popen(program.command(_SERVER, theirs.fileno()), pass_fds=[theirs.fileno()])
+    # Ctrl-C reaches the whole process group, and is the supervisor's business from the first moment on.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with theirs:
+            process = subprocess.Popen(program.command(_SERVER, theirs.fileno()), pass_fds=[theirs.fileno()])
+    finally:
+        signal.signal(signal.SIGINT, before)
     return process, ours
 
 
@@ -110,9 +115,7 @@ def open_app(program: Program) -> App:
 
 def serve_child(app: App, connection: socket.socket, program: Program) -> None:
     """Be a child, to the process's end."""
-    # Ctrl-C reaches the whole process group: stopping is the supervisor's decision.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # stopping is the supervisor's decision
     # By the line, so that what a task prints is seen though its process is killed.
     sys.stdout = io.TextIOWrapper(
         sys.stdout.buffer, sys.stdout.encoding, sys.stdout.errors, line_buffering=True
@@ -144,8 +147,16 @@ class _Forkserver:
         for end in (wake_in, wake_out):
             end.setblocking(False)
         signal.signal(signal.SIGCHLD, _nothing)
-        signal.set_wakeup_fd(wake_out.fileno())
-        with wake_in, wake_out, selectors.DefaultSelector() as selector:
+        with wake_in, wake_out:
+            signal.set_wakeup_fd(wake_out.fileno())
+            # Broken: the supervisor was killed, with something of ours unread.
+            with contextlib.suppress(ConnectionError):
+                self._serve(wake_in)
+            signal.set_wakeup_fd(-1)
+        self._see_off()
+
+    def _serve(self, wake_in: socket.socket) -> None:
+        with selectors.DefaultSelector() as selector:
             selector.register(self._control, selectors.EVENT_READ)
             selector.register(wake_in, selectors.EVENT_READ)
             while True:
@@ -154,14 +165,10 @@ class _Forkserver:
                         wake_in.recv(4096)
                         self._reap()
                     elif not self._answer():
-                        self._see_off()
                         return
 
     def _answer(self) -> bool:
-        try:
-            word, descriptors, _, _ = socket.recv_fds(self._control, 1, 1)
-        except ConnectionError:  # closed with something of ours unread
-            return False
+        word, descriptors, _, _ = socket.recv_fds(self._control, 1, 1)
         if word != FORK or not descriptors:
             return False
         os.set_inheritable(descriptors[0], False)
@@ -186,7 +193,6 @@ class _Forkserver:
 
     def _see_off(self) -> None:
         """The supervisor has closed: its children find that out by themselves, and end."""
-        signal.set_wakeup_fd(-1)
         for pid in self._children:
             os.waitpid(pid, 0)
 
@@ -222,7 +228,6 @@ def _main(role: str, descriptor: str, text: str) -> None:
         return
     if role == _CHILD:
         serve_child(app, connection, program)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     gc.freeze()  # what is shared with the children stays shared
     connection.sendall(pack("snapshot", snapshot.to_json()))

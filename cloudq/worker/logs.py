@@ -38,7 +38,8 @@ class _Plain(logging.Formatter):
         fields = _fields(record)
         told = [str(fields[name]) for name in ("task", "message_id") if fields.get(name)]
         line = f"{at} {record.levelname:<7} {' '.join([*told, record.getMessage()])}"
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        trace = self.formatException(record.exc_info) if record.exc_info else fields.get("traceback")
+        return f"{line}\n{trace}" if trace else line
 
 
 def set_up_logs(level: str, *, is_json: bool, worker: str = "") -> None:

@@ -14,9 +14,9 @@ from typing import Any
 
 from cloudq.app import App
 from cloudq.clock import Clock
-from cloudq.delivery import Answer, Delivery, Execution, Requeue, Unknown
+from cloudq.delivery import Answer, Delivery, Execution, Unknown
 from cloudq.errors import CloudqError
-from cloudq.execution import Context, crashed, timed_out
+from cloudq.execution import Context, crashed, given_back, timed_out
 from cloudq.retry import RetryPolicy
 from cloudq.settling import Settler
 from cloudq.worker.children import Children
@@ -169,7 +169,7 @@ class Supervisor:
 
     def _start_lanes(self) -> None:
         self._fetcher = Fetcher(
-            broker=self._app.broker,
+            app=self._app,
             queues=self._plan.queues,
             lease=self._plan.lease,
             is_burst=self._plan.is_burst,
@@ -219,12 +219,15 @@ class Supervisor:
     def _ended(self, news: Exited, was_heard: bool) -> None:  # noqa: FBT001 - a callback
         for holding in self._ledger.leave(news.number):
             self._ledger.finish(holding.tag, self._post_mortem(holding, news))
+        is_dismissed = news.number in self._dismissed
         self._dismissed.discard(news.number)
         if self._stop_at is not None:
             return
         self._early_deaths = 0 if was_heard else self._early_deaths + 1
         if self._early_deaths < _EARLY_DEATHS:
-            logger.warning("a child is gone: %s", news.cause, extra={"action": "child_ended"})
+            if not is_dismissed:
+                hint = " (out of memory?)" if "SIGKILL" in news.cause else ""
+                logger.warning("a child is gone: %s%s", news.cause, hint, extra={"action": "child_ended"})
             self._children.hire()
             return
         self._fail(
@@ -243,7 +246,7 @@ class Supervisor:
         if (limit := self._overdue.pop(holding.tag, None)) is not None:
             return timed_out(delivery.body, context, policy, limit)
         if news.number in self._dismissed:
-            return Execution(outcome=Requeue(why="its process was ended with another task's"))
+            return given_back(delivery.body, "its process was ended with another task's")
         return crashed(delivery.body, context, news.cause, retries=policy.retries)
 
     def _kill_overdue(self, holding: Holding) -> None:
@@ -274,32 +277,39 @@ class Supervisor:
         now = self._clock.monotonic()
         if self._stop_at is None:
             self._stop_at = now + self._plan.grace
-            logger.info("stopping", extra={"action": "worker_stopping"})
+            logger.info(
+                "stopping: %d run, and have %g s; a second signal ends them at once",
+                len(self._ledger.running),
+                self._plan.grace,
+                extra={"action": "worker_stopping"},
+            )
             self._children.send_all("return")
             return
         self._stop_at, self._is_hurried = now, True
         self._abandon()
+        stranded = f": a receive under way may strand what it brings for {self._plan.lease:g} s"
         logger.warning(
-            "stopping at once: a receive under way may strand what it brings for a lease (%g s)",
-            self._plan.lease,
+            "stopping at once%s",
+            stranded if self._fetcher.is_busy else "",
             extra={"action": "worker_hurried"},
         )
 
     def _abandon(self) -> None:
         """The grace time is over: end what runs, and give it back as though it had not been received."""
         self._is_abandoned = True
-        execution = Execution(outcome=Requeue(why="the worker stopped while it ran"))
         for holding in self._ledger.running:
             if holding.child is not None:
                 self._dismissed.add(holding.child)
                 self._children.kill(holding.child)
-            self._ledger.finish(holding.tag, execution)
+            why = "the worker stopped while it ran"
+            self._ledger.finish(holding.tag, given_back(holding.delivery.body, why))
 
     def _close(self) -> None:
         if left := len(self._ledger):
             logger.error(
                 "%d messages return when their leases end", left, extra={"action": "messages_stranded"}
             )
+        logger.info("stopped", extra={"action": "worker_stopped"})
         self._children.close()
         patience = 0.0 if self._is_hurried else 1.0
         for lane in (self._keeper, self._settling, self._fetcher):

@@ -21,6 +21,8 @@ import worker_app
 
 DUMMY_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "dummy", "AWS_SECRET_ACCESS_KEY": "dummy"}
 
+SPILLED = ("Traceback", "Exception ignored")
+
 Start = Callable[..., WorkerProcess]
 
 
@@ -60,6 +62,8 @@ def start(url: str, tmp_path: Path) -> Iterator[Start]:
     yield start_worker
     for worker in started:
         worker.kill_group()
+    spilled = [line for worker in started for line in lines(worker.log) if line.startswith(SPILLED)]
+    assert not spilled, "an error of the worker itself"
 
 
 @pytest.fixture
@@ -221,6 +225,15 @@ def test_a_killed_forkserver_is_replaced(app: cloudq.App, start: Start, path: Pa
     os.kill(forkserver, signal.SIGKILL)
 
     assert worker_app.add.delay(2, 2).get(timeout=20) == 4
+
+
+def test_a_task_that_forks_ends_once(app: cloudq.App, start: Start, path: Path):
+    worker = start("-c", "1")
+
+    results = worker_app.fork.delay_many([(str(path),)] * 3)
+
+    assert results.get(timeout=20) == ["parent"] * 3
+    assert worker.stop() == 0
 
 
 def test_threads_run_at_once(app: cloudq.App, start: Start):

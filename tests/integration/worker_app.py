@@ -65,6 +65,12 @@ def exit_process(path: str) -> None:
     os._exit(3)
 
 
+@app.task
+def fork(path: str) -> str:
+    """Both halves return; the worker may hear of one only."""
+    return "parent" if os.fork() else "child"
+
+
 @app.task(time_limit=0.3, retries=1, backoff=0.05)
 def too_long(path: str) -> None:
     leave(path, "run")
