@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help browser-test client-suites demo moto-suite test check format bench-emulator bench-instructions bench-tasks clean-install-test template build clean
+.PHONY: help browser-test habits-test client-suites demo moto-suite test check format bench-emulator bench-instructions bench-tasks clean-install-test template build clean
 
 help: ## what this project can do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -59,6 +59,14 @@ browser-test: $(VENV)/.dev ## the emulator's page in headless Chromium, which it
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium >/dev/null; }
 	@$(BIN)/pytest -q tests/emulator -m browser
 
+.clients/.done:
+	@$(PYTHON) -m venv .clients
+	@.clients/bin/pip --disable-pip-version-check --quiet install awscli awscli-local
+	@npm install --silent --prefix .clients @aws-sdk/client-sqs && touch $@
+
+habits-test: $(VENV)/.dev .clients/.done ## the aws command line, awslocal and the JavaScript SDK against the emulator
+	@CLOUDQ_TEST_CLIENTS=$(CURDIR)/.clients $(BIN)/pytest -q tests/emulator/test_habits.py
+
 clean-install-test: $(VENV)/.dev ## the wheel, alone in an empty environment, runs tasks
 	@$(BIN)/pytest -q tests/packaging -m wheel
 
@@ -72,4 +80,4 @@ build: $(VENV)/.dev ## the wheel and the sdist, in dist/
 	@$(BIN)/python -m build --outdir dist .
 
 clean: ## remove what was built and installed
-	rm -rf $(VENV) dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache demo-output
+	rm -rf $(VENV) .clients dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache demo-output

@@ -15,7 +15,8 @@ _CREDENTIAL: Final = re.compile(r"Credential=([^/,\s]*)/\d*/([^/,\s]+)/([^/,\s]+
 _FORM: Final = "application/x-www-form-urlencoded"
 _ACTION: Final = re.compile(r"(?:^|&)Action=(\w+)")
 _ACCOUNT: Final = re.compile(r"\d{12}")
-_REGION_IN_HOST: Final = re.compile(r"(?:sqs|queue)\.([a-z]{2}(?:-[a-z]+)+-\d)\.")
+_REGION_IN_HOST: Final = re.compile(r"(?:(?:sqs|queue)\.)?([a-z]{2}(?:-[a-z]+)+-\d)\.")
+"""As in ``sqs.eu-west-1.…``, and in the older ``eu-west-1.queue.…``."""
 
 
 class Caller(NamedTuple):

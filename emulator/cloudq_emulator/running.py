@@ -19,6 +19,7 @@ import click
 
 from cloudq_emulator import environment
 from cloudq_emulator.clock import real_now
+from cloudq_emulator.holder import holder
 from cloudq_emulator.server import Server
 from cloudq_emulator.store import StoreError
 
@@ -117,7 +118,7 @@ async def _start(server: Server, options: Options) -> None:
                 f"can't listen on {options.host} port {options.port}: {error}"
             ) from error
         raise click.ClickException(
-            f"port {options.port} is taken, perhaps by another emulator, LocalStack or moto_server; "
+            f"port {options.port} is taken by {holder(options.host, options.port)}; "
             "stop that, or take a free port with --port 0"
         ) from error
 

@@ -8,6 +8,7 @@ request ──► control API          /_cloudq/…
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 from typing import TYPE_CHECKING, Final
 
@@ -39,6 +40,7 @@ DEFAULT_ACCOUNT: Final = "000000000000"
 DEFAULT_PORT: Final = 4566
 """Where LocalStack listens, and so where people's scripts look."""
 
+_LOOPBACK: Final = "127.0.0.1"
 _GC_THRESHOLD: Final = (50_000, 20, 1_000)
 """Rarer collections, full ones next to never: a full one over a million messages, none of which is in a
 cycle, halts everybody for 0.2 s. What moto leaves behind is young and found by the others."""
@@ -101,8 +103,8 @@ class Server:
             StoreError: The folder can't be used.
         """
         loop = asyncio.get_running_loop()
-        self._listener = await loop.create_server(self._connect, self._host, self._port, start_serving=False)
-        self._port = self._listener.sockets[0].getsockname()[1]
+        self._listeners = await self._listen()
+        self._port = self._listeners[0].sockets[0].getsockname()[1]
         self.sqs.live_on(loop)
         if self._data is not None:
             self.restored = self._keep(self._data)
@@ -114,11 +116,12 @@ class Server:
         gc.freeze()
         self._gc_threshold = gc.get_threshold()
         gc.set_threshold(*_GC_THRESHOLD)
-        await self._listener.start_serving()
+        for listener in self._listeners:
+            await listener.start_serving()
 
     async def stop(self) -> None:
         """Stop listening, end what waits, close every connection."""
-        self._listener.close()
+        self._stop_listening()
         await self._late.stop()
         self.sqs.polls.release()
         for connection in list(self._connections):
@@ -138,6 +141,27 @@ class Server:
         self.clock.reset()
         self.counts.clear()
 
+    async def _listen(self) -> list[asyncio.Server]:
+        """Listen on both kinds of loopback, where there are two: some clients take localhost for ::1."""
+        loop = asyncio.get_running_loop()
+        listener = await loop.create_server(self._connect, self._host, self._port, start_serving=False)
+        if self._host != _LOOPBACK:
+            return [listener]
+        port = listener.sockets[0].getsockname()[1]
+        try:
+            return [listener, await loop.create_server(self._connect, "::1", port, start_serving=False)]
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                return [listener]
+            listener.close()
+            if self._port:
+                raise
+        return await self._listen()  # a port that is free on one of them is no free port
+
+    def _stop_listening(self) -> None:
+        for listener in self._listeners:
+            listener.close()
+
     def _keep(self, folder: Path) -> Restored:
         from cloudq_emulator.sqs.keeping import Keeper
         from cloudq_emulator.store import Journal
@@ -145,7 +169,7 @@ class Server:
         try:
             return Keeper(Journal(folder), self.sqs).restore()
         except BaseException:
-            self._listener.close()
+            self._stop_listening()
             raise
 
     def _follow_faults(self) -> None:
