@@ -68,7 +68,7 @@ class App:
         self.conf = Conf({"broker_url": broker, "result_backend": backend, **settings}, environ=environ)
         self.clock: Clock = clock or SystemClock()
         self._tasks: dict[str, Task[..., Any]] = {}
-        self._given = {queue.name: queue for queue in queues}
+        self._given = {queue.name: queue for queue in map(_queue, queues)}
         self._declared: set[str] = set()
         self._lock = threading.RLock()
         self._broker: Broker | None = None
@@ -278,6 +278,12 @@ def default_app() -> App:
     if _default is None:
         _default = App("cloudq")
     return _default
+
+
+def _queue(given: object) -> Queue:
+    if not isinstance(given, Queue):
+        raise ConfigurationError(f"App(queues=...) takes cloudq.Queue objects, not {given!r}.")
+    return given
 
 
 def _find_app(name: str, names: Mapping[str, Any]) -> App:

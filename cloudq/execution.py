@@ -261,7 +261,7 @@ class _Attempt:
             return _wait_for_deploy(self.context, Reason("bad_arguments", str(error)))
         token = running.set(request := self._request())
         try:
-            result = _call(self.task, request, args, kwargs, self._progress)
+            result = self._call(request, args, kwargs)
             return Done(self.task.returned.write(result) if self.app.results else None)
         except EncodeError as error:
             return Dead(Reason("bad_result", str(error), error=_described(error), failures=self.failures))
@@ -277,6 +277,19 @@ class _Attempt:
             return self._failed(error)
         finally:
             running.reset(token)
+
+    def _call(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        if not self.task.options.is_bound:
+            return _finished(self.task.function(*args, **kwargs))
+        bound = BoundTask(self.task.name, request, self._progress)
+        value = _finished(self.task.function(bound, *args, **kwargs))
+        if bound.asked_retry is not None:
+            logger.warning(
+                "self.retry() was called but not raised: write `raise self.retry(...)`",
+                extra={"action": "retry_not_raised", "task": self.task.name, "message_id": self.message.id},
+            )
+            raise bound.asked_retry
+        return value
 
     def _request(self) -> Request:
         limit = self.task.options.time_limit or self.app.conf.settings.task_time_limit
@@ -332,15 +345,8 @@ class _Attempt:
             self.app.results.save({self.message.id: record})
 
 
-def _call(
-    task: Task[..., Any],
-    request: Request,
-    args: list[Any],
-    kwargs: dict[str, Any],
-    progress: Callable[[Any], None],
-) -> Any:
-    own = (BoundTask(task.name, request, progress),) if task.options.is_bound else ()
-    value = task.function(*own, *args, **kwargs)
+def _finished(value: Any) -> Any:
+    """What a function gave back; what it awaits to give, where it is a coroutine function."""
     if not inspect.iscoroutine(value):
         return value
     import asyncio

@@ -54,6 +54,10 @@ class Queue:
             raise ConfigurationError(
                 f"Queue {self.name!r}: a lease is 1 to 43,200 seconds, not {self.lease}."
             )
+        if self.consumer not in ("worker", "lambda"):
+            raise ConfigurationError(
+                f"Queue {self.name!r}: consumer is 'worker' or 'lambda', not {self.consumer!r}."
+            )
         if self.max_receives < 1:
             raise ConfigurationError(f"Queue {self.name!r}: max_receives is 1 or more.")
 

@@ -6,11 +6,12 @@ import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Generic, NoReturn, ParamSpec, Protocol, TypeVar, cast
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast
 
 from cloudq.arguments import Parameters, Returned
+from cloudq.call_options import checked_args, checked_headers, instant_of, start_of, text_of
 from cloudq.clock import Clock
-from cloudq.errors import ConfigurationError, Retry
+from cloudq.errors import Retry
 from cloudq.message import Message, new_id
 from cloudq.request import Request, running
 from cloudq.results import AsyncResult, GroupResult, ResultStore
@@ -87,15 +88,20 @@ class BoundTask:
     def __init__(self, name: str, request: Request, progress: Callable[[Sequence[Any]], None]) -> None:
         self.name = name
         self.request = request
+        self.asked_retry: Retry | None = None
+        """What `retry` made last: asked for, though it isn't raised."""
         self._progress = progress
 
     def retry(self, countdown: float | timedelta | None = None) -> Retry:
         """What to raise to be run again; counts against `retries`.
 
+        Where it isn't raised the rest of the function still runs, and then the message is run again.
+
         Args:
             countdown: Seconds until then; None takes the task's backoff.
         """
-        return Retry(countdown)
+        self.asked_retry = Retry(countdown)
+        return self.asked_retry
 
     def progress(self, done: float, total: float, doing: str = "") -> None:
         """Tell whoever watches how far this run is; without a backend it tells nobody."""
@@ -183,27 +189,27 @@ class Task(Generic[P, R]):
             retries: Another number of retries than the task's.
 
         Raises:
-            ArgumentError: An argument doesn't fit the function's signature.
-            ConfigurationError: A time has no time zone, or `retries` is no count.
+            ArgumentError: An argument doesn't fit the function's signature, or an option its kind.
+            ConfigurationError: `retries` is no count.
             BrokerError: The broker didn't take it.
         """
         now = self._sender.clock.now()
         retry = None if retries is None else {"retries": retries}
         self.options.policy.override(retry)  # refuses what is no count, before it is sent
-        starts = _instant("eta", eta, now) if eta is not None else None
-        if countdown is not None:
-            starts = now + _seconds(countdown)
+        starts = start_of(self.name, countdown, eta, now)
         message = self._message(
-            args,
+            checked_args(self.name, args),
             kwargs or {},
-            id=task_id or new_id(now),
+            id=text_of(self.name, "task_id", task_id) or new_id(now),
             eta=starts if starts is not None and starts > now else None,
-            expires=None if expires is None else _instant("expires", expires, now),
+            expires=None if expires is None else instant_of(self.name, "expires", expires, now),
             retry=retry,
-            headers=dict(headers or {}),
+            headers=checked_headers(self.name, headers),
             sent=now,
         )
         delay = 0.0 if starts is None else max(0.0, starts - now)
+        for option, value in (("queue", queue), ("group_id", group_id), ("dedup_id", dedup_id)):
+            text_of(self.name, option, value)
         self._sender.send(
             [Call(message=message, queue=queue, delay=delay, group=group_id, deduplication_id=dedup_id)]
         )
@@ -257,21 +263,3 @@ def _arguments(index: int, call: object) -> tuple[Sequence[Any], Mapping[str, An
             raise TypeError(
                 f"Call {index} is {call!r}: a tuple of positional arguments or a dict of named ones is due."
             )
-
-
-def _seconds(value: float | timedelta) -> float:
-    return value.total_seconds() if isinstance(value, timedelta) else float(value)
-
-
-def _instant(name: str, value: float | timedelta | datetime, now: float) -> float:
-    if not isinstance(value, datetime):
-        return now + _seconds(value)
-    if value.tzinfo is None:
-        _refuse_naive(name, value)
-    return value.timestamp()
-
-
-def _refuse_naive(name: str, value: datetime) -> NoReturn:
-    raise ConfigurationError(
-        f"{name}={value!r} names no time zone: say datetime(..., tzinfo=UTC), or use countdown=."
-    )

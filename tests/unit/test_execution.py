@@ -420,6 +420,18 @@ class TestSignals:
         assert isinstance(outcome, RetryLater)
         assert outcome.delay == 9
 
+    def test_retry_that_is_made_and_not_raised_counts_all_the_same(
+        self, runner: Runner, caplog: pytest.LogCaptureFixture
+    ):
+        def do(self: BoundTask) -> str:
+            self.retry(countdown=9)
+            return "went on"
+
+        runner.task(do, bind=True)
+
+        assert isinstance(runner.run().outcome, RetryLater)
+        assert "retry_not_raised" in [getattr(one, "action", "") for one in caplog.records]
+
     def test_reject_is_dead_with_the_reason_given(self, runner: Runner):
         runner.task(failing(cloudq.Reject("no such user")))
 

@@ -116,7 +116,7 @@ def test_time_without_a_zone_is_refused_with_the_remedy(
 ):
     naive: Any = datetime(2026, 11, 21, 9)  # noqa: DTZ001 - that is the point
 
-    with pytest.raises(ConfigurationError, match=rf"{name}=.* names no time zone"):
+    with pytest.raises(ArgumentError, match=rf"{name}=.* names no time zone"):
         add.apply_async((1,), **{name: naive})
 
     assert received(app) == []
@@ -293,3 +293,41 @@ def test_function_whose_hint_cannot_be_resolved_is_refused_at_first_use(
 
     with pytest.raises(ConfigurationError, match=r"shop\.do: the type of 'x', 'Ghost'"):
         call(task)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("headers", {"n": 1}),
+        ("headers", "a"),
+        ("task_id", 5),
+        ("task_id", ""),
+        ("queue", 5),
+        ("group_id", 5),
+        ("dedup_id", 5),
+        ("countdown", float("nan")),
+        ("countdown", "5"),
+        ("countdown", True),
+        ("expires", "soon"),
+        ("args", 1),
+        ("args", "ab"),
+    ],
+)
+def test_option_that_could_only_be_dead_lettered_is_refused_where_it_is_said(app, add, option, value):
+    with pytest.raises(ArgumentError, match=f"{option} is ") as caught:
+        add.apply_async(**{"args": (1,), option: value})
+
+    assert caught.value.argument == option
+    app.declare("default")
+    assert app.broker.stats("default").ready == 0
+
+
+def test_countdown_and_eta_together_are_refused(add, clock):
+    with pytest.raises(ArgumentError, match="give one"):
+        add.apply_async((1,), countdown=1, eta=datetime.fromtimestamp(clock.now(), UTC))
+
+
+def test_negative_countdown_is_now(app, add):
+    add.apply_async((1,), countdown=-5)
+
+    assert only(app).eta is None
