@@ -233,7 +233,8 @@ def _check(name: str, value: Any, source: Source) -> Any:
 def _unknown(name: str, source: Source) -> ConfigurationError:
     shown = PREFIX + name.upper() if source == "environment" else name
     near = difflib.get_close_matches(name, _FIELDS, n=1, cutoff=0.5)
-    hint = f" Did you mean {near[0]}?" if near else f" There are: {', '.join(sorted(_FIELDS))}."
+    meant = PREFIX + near[0].upper() if near and source == "environment" else "".join(near)
+    hint = f" Did you mean {meant}?" if near else f" There are: {', '.join(sorted(_FIELDS))}."
     return ConfigurationError(f"{shown} ({source}) is no setting of cloudq.{hint}")
 
 

@@ -45,9 +45,7 @@ def recipe(text: str, file: str) -> Recipe:
         found = yaml_parse(text)["Metadata"]["Cloudq"]
         return Recipe(found["App"], found["Code"], found["Variables"])
     except (KeyError, TypeError, ValueError, yaml.YAMLError) as error:
-        raise ConfigurationError(
-            f"{file} was not written by `cloudq infra template`; write it with `-o {file}`."
-        ) from error
+        raise ConfigurationError(f"{file} was not written by `cloudq infra template`.") from error
 
 
 def difference(text: str, template: Mapping[str, Any], file: str) -> str:

@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
-import json
+import re
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from cloudq.cli.failures import FAILED, MisuseError
+from cloudq.cli.options import AppSource, app_options, json_option
+from cloudq.cli.output import print_json
 from cloudq.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from cloudq_infra.check import Recipe
 
-_app = click.option(
-    "-A", "--app", "spec", envvar="CLOUDQ_APP", metavar="APP", help="module or module:attribute [CLOUDQ_APP]"
+_VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]+")
+"""A variable's name. Source: Lambda API Reference, Environment, read 2026-11."""
+
+_TAKEN = (
+    "CLOUDQ_APP",
+    "CLOUDQ_BROKER_URL",
+    "CLOUDQ_RESULT_BACKEND",
+    "PREFIX",
+    "ALARM_TOPIC",
+    "RESULT_BACKEND",
 )
-_as_json = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+"""Variables that the template sets itself, and those that would be called as one of its own parameters is."""
 
 
 @click.group()
@@ -27,11 +39,28 @@ def infra() -> None:
     """Infrastructure on AWS, written from an app's queues and tasks."""
     for module in ("samtranslator", "yaml"):
         if find_spec(module) is None:
-            raise click.ClickException(f"{module} is missing; this needs: pip install 'cloudq[infra]'")
+            raise MisuseError(
+                f"`cloudq infra` needs {module}, which isn't installed: pip install 'cloudq[infra]'."
+            )
 
 
-@infra.command("template")
-@_app
+def _read_variables(_ctx: click.Context, _option: click.Parameter, said: Sequence[str]) -> dict[str, str]:
+    """The variables of --env, with their defaults."""
+    found: dict[str, str] = {}
+    for one in said:
+        name, _, default = one.partition("=")
+        if not _VARIABLE.fullmatch(name):
+            raise click.BadParameter(
+                f"{name!r} is no name of a variable: letters, digits and _, a letter first."
+            )
+        if name.upper() in _TAKEN:
+            raise click.BadParameter(f"{name} is the template's own already.")
+        found[name] = default
+    return found
+
+
+@infra.command("template", short_help="Write an app's SAM template.")
+@app_options
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File; else standard output."
 )
@@ -40,80 +69,116 @@ def infra() -> None:
     "--env",
     "variables",
     multiple=True,
+    callback=_read_variables,
     metavar="NAME[=DEFAULT]",
     help="A variable that functions get, as a parameter of the template; else the file's. May be repeated.",
 )
-@_as_json
+@click.option("--force", is_flag=True, help="Write over a file that was not written by this command.")
+@json_option
 def write_template(
-    spec: str | None, output: Path | None, code: str | None, variables: tuple[str, ...], *, as_json: bool
+    source: AppSource,
+    output: Path | None,
+    code: str | None,
+    variables: Mapping[str, str],
+    *,
+    force: bool,
+    as_json: bool,
 ) -> None:
-    """Write a SAM template; what isn't given is taken from the file that is there."""
-    before = _recipe(output) if output is not None and output.exists() else None
-    spec = spec or (before.app if before else None)
-    if spec is None:
-        raise click.UsageError("Which app? Give -A module or set CLOUDQ_APP.")
-    given = dict(_pair(variable) for variable in variables) or (before.variables if before else {})
-    made = _made(spec, code or (before.code if before else "."), given)
-    if output is None:
-        click.echo(_json(made) if as_json else _yaml(made), nl=as_json)
-    else:
+    r"""Write an app's SAM template; what isn't given is taken from the file that is there.
+
+    \b
+    cloudq infra template -A shop.tasks -o template.yaml
+    cloudq infra template -o template.yaml --env SHOP_STAGE=dev
+    """
+    before = None if output is None or not output.exists() else _kept(output, is_forced=force)
+    if source.spec is None and before is not None:
+        source = replace(source, spec=before.app)
+    made = _made(
+        source, code or (before.code if before else "."), variables or (before.variables if before else {})
+    )
+    if output is not None:
         _write(output, _yaml(made), as_json=as_json)
+    elif as_json:
+        _print_plain(made)
+    else:
+        click.echo(_yaml(made), nl=False)
 
 
-@infra.command("check")
-@_app
+@infra.command("check", short_help="Tell whether a template is what its app would get now.")
+@app_options
 @click.argument("file", default="template.yaml", type=click.Path(dir_okay=False, path_type=Path))
-@_as_json
-def check_template(spec: str | None, file: Path, *, as_json: bool) -> None:
-    """Exit 1 and show the difference if FILE is not what the app would get now."""
+@json_option
+def check_template(source: AppSource, file: Path, *, as_json: bool) -> None:
+    r"""Exit 1 and show the difference if FILE is not what the app would get now.
+
+    \b
+    cloudq infra check template.yaml
+    """
     from cloudq_infra.check import difference
 
-    written = _recipe(file)
-    made = _made(spec or written.app, written.code, written.variables)
-    diff = difference(file.read_text(), made, str(file))
+    text = _text(file)
+    written = _recipe(text, file)
+    made = _made(replace(source, spec=source.spec or written.app), written.code, written.variables)
+    diff = difference(text, made, str(file))
     if as_json:
-        click.echo(json.dumps({"file": str(file), "current": not diff, "difference": diff}))
+        print_json({"file": str(file), "current": not diff, "difference": diff})
     elif diff:
         click.echo(diff, nl=False)
         click.echo(f"{file} is stale: write it anew with `cloudq infra template -o {file}`.", err=True)
     if diff:
-        raise click.exceptions.Exit(1)
+        raise click.exceptions.Exit(FAILED)
+
+
+def _kept(output: Path, *, is_forced: bool) -> Recipe | None:
+    """What the file in our place was written from; None if it is another's and may go."""
+    try:
+        return _recipe(_text(output), output)
+    except MisuseError as error:
+        if is_forced:
+            return None
+        raise MisuseError(
+            f"{error.message} It is left as it is: name another file with -o, or write over it with --force."
+        ) from error
 
 
 def _write(output: Path, text: str, *, as_json: bool) -> None:
-    is_changed = not output.exists() or output.read_text() != text
-    output.write_text(text)
+    is_changed = not output.exists() or output.read_bytes() != text.encode()
+    try:
+        output.write_bytes(text.encode())
+    except FileNotFoundError as error:
+        raise MisuseError(f"Can't write {output}: there is no folder {output.parent}.") from error
+    except OSError as error:
+        raise MisuseError(f"Can't write {output}: {error.strerror}.") from error
     if as_json:
-        click.echo(json.dumps({"file": str(output), "changed": is_changed}))
+        print_json({"file": str(output), "changed": is_changed})
     else:
         click.echo(f"{output}: {'written' if is_changed else 'unchanged'}", err=True)
 
 
-def _recipe(file: Path) -> Recipe:
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise MisuseError(f"Can't read {file}: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise MisuseError(f"{file} is no text.") from error
+
+
+def _recipe(text: str, file: Path) -> Recipe:
     from cloudq_infra.check import recipe
 
     try:
-        return recipe(file.read_text(), str(file))
-    except OSError as error:
-        raise click.ClickException(f"Can't read {file}: {error.strerror}.") from error
+        return recipe(text, str(file))
     except ConfigurationError as error:
-        raise click.ClickException(str(error)) from error
+        raise MisuseError(str(error)) from error
 
 
-def _made(spec: str, code: str, variables: Mapping[str, str]) -> dict[str, Any]:
-    from cloudq.app import load
+def _made(source: AppSource, code: str, variables: Mapping[str, str]) -> dict[str, Any]:
     from cloudq_infra.model import plan
     from cloudq_infra.template import template
 
-    try:
-        return template(plan(spec, load(spec)), code=code, variables=variables)
-    except ConfigurationError as error:
-        raise click.ClickException(str(error)) from error
-
-
-def _pair(variable: str) -> tuple[str, str]:
-    name, _, default = variable.partition("=")
-    return name, default
+    app = source.open()
+    return template(plan(source.required(), app), code=code, variables=variables)
 
 
 def _yaml(made: Mapping[str, Any]) -> str:
@@ -122,7 +187,7 @@ def _yaml(made: Mapping[str, Any]) -> str:
     return render(made)
 
 
-def _json(made: Mapping[str, Any]) -> str:
+def _print_plain(made: Mapping[str, Any]) -> None:
     from cloudq_infra.intrinsics import plain
 
-    return json.dumps(plain(dict(made)), indent=2)
+    print_json(plain(dict(made)))

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
-from click.testing import CliRunner
 
-from cloudq_infra.cli import infra
+from tests.cli_runner import Shell
 
 TASKS = """
 import cloudq
@@ -20,16 +17,19 @@ def order(loaf: str) -> None: ...
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
-    """Runs a command in a folder with an app in `bakery_tasks`; one module each, since imports are kept."""
-    module = f"tasks_of_{tmp_path.name}"
-    (tmp_path / f"{module}.py").write_text(TASKS)
+def shell(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delenv("CLOUDQ_APP", raising=False)
+    return Shell(tmp_path)
 
-    def run(*arguments):
-        return CliRunner().invoke(infra, [argument.replace("APP", module) for argument in arguments])
+
+@pytest.fixture
+def run(shell):
+    """Runs `cloudq infra` in a folder with an app, for whose module APP stands."""
+    module = shell.write_module(TASKS)
+
+    def run(*words):
+        return shell.run("infra", *(word.replace("APP", module) for word in words))
 
     return run
 
@@ -37,25 +37,25 @@ def run(tmp_path, monkeypatch):
 def test_template_goes_to_standard_output(run):
     result = run("template", "-A", "APP")
 
-    assert result.exit_code == 0
-    assert "OvensFunction:" in result.stdout
-    assert "OrdersQueue:" in result.stdout
+    assert result.code == 0
+    assert "OvensFunction:" in result.out
+    assert "OrdersQueue:" in result.out
 
 
 def test_template_in_json_has_no_short_forms(run):
     result = run("template", "-A", "APP", "--json")
 
-    source = json.loads(result.stdout)["Resources"]["OvensQueue"]["Properties"]
+    source = result.json["Resources"]["OvensQueue"]["Properties"]
     assert source["QueueName"] == {"Fn::Sub": "${Prefix}ovens"}
 
 
 def test_fresh_file_is_current(run, tmp_path):
-    assert run("template", "-A", "APP", "-o", "template.yaml").exit_code == 0
+    assert run("template", "-A", "APP", "-o", "template.yaml").code == 0
 
     result = run("check")
 
     assert (tmp_path / "template.yaml").exists()
-    assert (result.exit_code, result.stdout) == (0, "")
+    assert (result.code, result.out) == (0, "")
 
 
 def test_stale_file_fails_with_the_difference(run, tmp_path):
@@ -65,10 +65,10 @@ def test_stale_file_fails_with_the_difference(run, tmp_path):
 
     result = run("check", "template.yaml")
 
-    assert result.exit_code == 1
-    assert "-      Timeout: 30" in result.stdout
-    assert "+      Timeout: 60" in result.stdout
-    assert "stale" in result.stderr
+    assert result.code == 1
+    assert "-      Timeout: 30" in result.out
+    assert "+      Timeout: 60" in result.out
+    assert "stale" in result.err
 
 
 def test_check_in_json_says_whether_it_is_current(run, tmp_path):
@@ -78,8 +78,8 @@ def test_check_in_json_says_whether_it_is_current(run, tmp_path):
 
     result = run("check", "--json")
 
-    answer = json.loads(result.stdout)
-    assert result.exit_code == 1
+    answer = result.json
+    assert result.code == 1
     assert answer["current"] is False
     assert "-# mine" in answer["difference"]
 
@@ -89,21 +89,71 @@ def test_writing_anew_keeps_what_the_file_was_written_with(run):
 
     again = run("template", "-o", "template.yaml", "--json")
 
-    assert json.loads(again.stdout) == {"file": "template.yaml", "changed": False}
+    assert again.json == {"file": "template.yaml", "changed": False}
 
 
 @pytest.mark.parametrize(
-    ("arguments", "exit_code", "text"),
+    ("words", "text"),
     [
-        (["template"], 2, "-A module"),
-        (["check"], 1, "Can't read template.yaml"),
-        (["check", "APP.py"], 1, "was not written by"),
-        (["template", "-A", "APP:nothing"], 1, "nothing"),
+        (["template"], "-A shop.tasks"),
+        (["check"], "Can't read template.yaml"),
+        (["check", "APP.py"], "APP.py was not written by `cloudq infra template`."),
+        (["template", "-A", "APP:nothing"], "nothing"),
+        (["template", "-A", "APP", "-o", "nowhere/x.yaml"], "there is no folder nowhere"),
+        (["template", "-A", "APP", "-o", "."], "directory"),
+        (["template", "-A", "APP", "--env", "bad name"], "'bad name'"),
+        (["template", "-A", "APP", "--env", "=x"], "''"),
+        (["template", "-A", "APP", "--env", "PREFIX"], "PREFIX"),
+        (["template", "-A", "APP", "--config", "nowhere"], "'nowhere'"),
     ],
 )
-def test_what_is_wrong_is_said_in_a_line(run, arguments, exit_code, text):
-    result = run(*arguments)
+def test_misuse_is_told_in_a_line(run, shell, words, text):
+    result = run(*words)
 
-    assert result.exit_code == exit_code
-    assert text in result.stderr
-    assert "Traceback" not in result.output
+    (module,) = [path.stem for path in shell.folder.glob("cli_module_*.py")]
+    assert result.code == 2
+    assert text.replace("APP", module) in result.err
+    assert "Traceback" not in result.err
+
+
+def test_file_of_somebody_else_is_left_as_it_is_unless_forced(run, tmp_path):
+    file = tmp_path / "theirs.yaml"
+    file.write_text("Resources: {}\n")
+
+    refused = run("template", "-A", "APP", "-o", "theirs.yaml")
+    kept = file.read_text()
+    forced = run("template", "-A", "APP", "-o", "theirs.yaml", "--force")
+
+    assert (refused.code, kept) == (2, "Resources: {}\n")
+    assert "--force" in refused.err
+    assert (forced.code, "OvensQueue:" in file.read_text()) == (0, True)
+
+
+@pytest.mark.parametrize("words", [["template"], ["check"]])
+def test_error_in_the_app_is_shown_as_the_users_own_traceback(shell, run, words):
+    run("template", "-A", "APP", "-o", "template.yaml")
+    broken = shell.write_module("def bake():\n    return 1 / 0\n\nbake()\n")
+
+    result = shell.run("infra", *words, "-A", broken)
+
+    assert result.code == 2
+    assert f"{broken}.py" in result.err
+    assert "cloudq/app.py" not in result.err
+    assert result.err.splitlines()[-1].endswith("ZeroDivisionError: division by zero")
+
+
+def test_error_in_the_app_is_told_in_json_where_json_was_asked_for(shell):
+    broken = shell.write_module("1 / 0\n")
+
+    result = shell.run("infra", "template", "-A", broken, "--json")
+
+    assert (result.code, result.err) == (2, "")
+    assert result.json["error"]["type"] == "AppImportError"
+
+
+def test_settings_come_from_the_module_that_is_named(shell, run):
+    settings = shell.write_module("task_lease = 77.0\n")
+
+    result = run("template", "-A", "APP", "--config", settings, "--json")
+
+    assert result.json["Resources"]["OrdersQueue"]["Properties"]["VisibilityTimeout"] == 77

@@ -67,7 +67,7 @@ def test_unknown_setting_names_the_nearest(shell):
 
     assert ended.code == 2
     assert "CLOUDQ_TASK_LEESE" in ended.err
-    assert "task_lease" in ended.err
+    assert "Did you mean CLOUDQ_TASK_LEASE?" in ended.err
 
 
 def test_missing_module_of_settings_is_named(shell):

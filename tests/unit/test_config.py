@@ -150,7 +150,7 @@ def test_unknown_setting_names_the_nearest():
     ):
         cloudq.App("shop", brokerurl="memory://")
     with pytest.raises(
-        ConfigurationError, match=r"CLOUDQ_TASK_LEASES \(environment\).* Did you mean task_lease\?"
+        ConfigurationError, match=r"CLOUDQ_TASK_LEASES \(environment\).* Did you mean CLOUDQ_TASK_LEASE\?"
     ):
         _ = Conf({}, environ={"CLOUDQ_TASK_LEASES": "1"}).settings
     with pytest.raises(ConfigurationError, match=r"\(file\).* Did you mean worker_pool\?"):
