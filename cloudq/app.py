@@ -173,6 +173,17 @@ class App:
             return None
         return ResultStore(backend, expires=self.conf.settings.result_expires, clock=self.clock)
 
+    def check_urls(self) -> None:
+        """Refuse a broker's or a result backend's URL that nothing here goes by; connects to neither.
+
+        Raises:
+            ConfigurationError: The text names the URLs that are accepted.
+        """
+        settings = self.conf.settings
+        _implementation("brokers", _BROKERS, "broker_url", settings.broker_url)
+        if settings.has_results:
+            _implementation("backends", _BACKENDS, "result_backend", settings.result_backend)
+
     def declare(self, name: str) -> None:
         """Make a queue on the broker unless it is there; asks the broker once a process."""
         if name not in self._declared:

@@ -24,6 +24,8 @@ def import_app(spec: str) -> App:
         AppImportError: The module's code raised something.
     """
     name = spec.partition(":")[0]
+    if "/" in name or name.startswith("."):
+        raise ConfigurationError(_path_given(name))
     try:
         return load(spec)
     except ModuleNotFoundError as error:
@@ -64,12 +66,18 @@ def _failed(name: str, error: BaseException) -> AppImportError:
 
 
 def _missing(name: str, missing: str) -> str:
-    if name.endswith(".py") or "/" in name:
-        stem = name.removesuffix(".py").strip("./").replace("/", ".")
-        return f"{name!r} is a file; -A takes a module's name. Did you mean {stem}?"
+    if name.endswith(".py"):
+        return _path_given(name)
     near = difflib.get_close_matches(missing, _siblings(missing), n=1)
     hint = f"Did you mean {near[0]}?" if near else "Are you in the project's folder?"
     return f"There is no module {missing!r}, looked for in {Path.cwd()} and on sys.path. {hint}"
+
+
+def _path_given(name: str) -> str:
+    """What to say to a path in a module's place: the module's name, as seen from here or from its root."""
+    stem = name.removesuffix(".py").strip("./").replace("/", ".")
+    hint = f" Did you mean {stem}?" if stem else ""
+    return f"{name!r} is a path; -A takes a module's name, as `import` does.{hint}"
 
 
 def _siblings(missing: str) -> list[str]:

@@ -20,7 +20,9 @@ __all__ = ["main"]
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="cloudq %(version)s")
-def main() -> None:
+@click.option("-A", "--app", "spec", metavar="APP", help="The app of the command that follows, as behind it.")
+@click.pass_context
+def main(ctx: click.Context, spec: str | None) -> None:
     r"""Cloudq, a task queue for Python on SQS and Lambda, or on nothing but a file.
 
     Most commands need to know your app: -A takes the module that it lives in, as Celery's does, and so does
@@ -33,3 +35,4 @@ def main() -> None:
 
     Exit codes: 0 done; 1 the thing failed; 2 the command line, a setting or the app is wrong.
     """
+    ctx.obj = spec

@@ -29,6 +29,7 @@ def config(source: AppSource, *, as_json: bool) -> None:
     CLOUDQ_TASK_LEASE=120 cloudq config -A shop.tasks
     """
     app = source.open_or_bare()
+    app.check_urls()
     names = [field.name for field in dataclasses.fields(Settings)]
     found = {name: (_shown(getattr(app.conf.settings, name)), _origin(app, name)) for name in names}
     if as_json:
@@ -38,6 +39,8 @@ def config(source: AppSource, *, as_json: bool) -> None:
 
 
 def _shown(value: Any) -> Any:
+    if value == "":
+        return None
     return masked(value) if isinstance(value, str) and "://" in value else value
 
 

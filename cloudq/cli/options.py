@@ -23,7 +23,7 @@ from typing import Any
 import click
 
 from cloudq.app import App
-from cloudq.config import module_settings
+from cloudq.config import environment, module_settings
 from cloudq.loading import import_app
 
 __all__ = ["AppSource", "app_options", "json_option"]
@@ -109,7 +109,6 @@ def app_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "-A",
         "--app",
         "spec",
-        envvar="CLOUDQ_APP",
         metavar="APP",
         help="The app: MODULE or MODULE:ATTRIBUTE. Also CLOUDQ_APP.",
     )
@@ -123,9 +122,14 @@ def app_options(command: Callable[..., Any]) -> Callable[..., Any]:
     def with_source(
         *args: Any, spec: str | None, broker: str | None, config: str | None, **kwargs: Any
     ) -> Any:
-        return command(*args, source=AppSource(spec, broker, config), **kwargs)
+        return command(*args, source=AppSource(spec or _spec_before(), broker, config), **kwargs)
 
     return with_source
+
+
+def _spec_before() -> str | None:
+    """The app as it was named before the command, where Celery's users do it, else in the environment."""
+    return click.get_current_context().find_root().obj or environment("CLOUDQ_APP") or None
 
 
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-__all__ = ["instant", "masked", "print_json", "print_table", "seconds"]
+__all__ = ["counted", "instant", "masked", "print_json", "print_table", "seconds"]
 
 _GAP = "  "
 _SECRETS = (
@@ -38,6 +38,11 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     click.echo(click.style(_line(head, widths, is_number), bold=True))
     for line in cells:
         click.echo(_line(line, widths, is_number))
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things: `1 task`, `2 tasks`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def seconds(value: float | None) -> str | None:
@@ -74,4 +79,4 @@ def _line(cells: Sequence[str], widths: Sequence[int], is_number: Sequence[bool]
 
 
 def _text(value: Any) -> str:
-    return "-" if value is None else str(value)
+    return "-" if value is None or value in ("", ()) else str(value)

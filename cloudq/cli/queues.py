@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, cast
 
 import click
@@ -13,8 +13,8 @@ from cloudq.brokers.base import Inspector, QueueStats
 from cloudq.cli.commands import unknown
 from cloudq.cli.failures import MisuseError
 from cloudq.cli.options import AppSource, app_options, json_option
-from cloudq.cli.output import print_json, print_table, seconds
-from cloudq.errors import ConfigurationError, QueueNotFoundError, UnsupportedError
+from cloudq.cli.output import counted, print_json, print_table, seconds
+from cloudq.errors import CloudqError, ConfigurationError, QueueNotFoundError, UnsupportedError
 from cloudq.queues import dead_letter_name, is_dead_letter
 
 __all__ = ["queue"]
@@ -54,16 +54,21 @@ def stats(source: AppSource, names: Sequence[str], *, as_json: bool) -> None:
 def list_(source: AppSource, *, as_json: bool) -> None:
     r"""List the app's queues with their options, and those that its broker has besides.
 
+    LEASE, MAX RECEIVES and DEAD LETTER are what the app says. What a queue on SQS was made with, by a
+    template for example, may differ; workers go by the app.
+
     \b
     cloudq queue list -A shop.tasks
     """
     app = _open(source)
-    rows = [_options(app, name) for name in _all(app, source)]
+    own = list(app.queues) if source.spec else []
+    rows = [_options(app, name) for name in own]
+    rows += [_unknown_options(name) for name in _besides(app, own)]
     if as_json:
         print_json({"queues": rows})
     else:
-        head = ("name", "consumer", "lease", "max_receives", "dead_letter", "tasks")
-        shown = [{**row, "lease": seconds(row["lease"]), "tasks": len(row["tasks"])} for row in rows]
+        head = ("name", "in_app", "consumer", "lease", "max_receives", "dead_letter", "tasks")
+        shown = [_shown(row) for row in rows]
         print_table(
             [name.replace("_", " ") for name in head], [[row[name] for name in head] for row in shown]
         )
@@ -89,12 +94,12 @@ def purge(source: AppSource, name: str, *, yes: bool, as_json: bool) -> None:
     if not yes:
         if as_json:
             raise click.UsageError("With --json nobody can be asked: say --yes.")
-        click.confirm(f"Delete {held} messages of queue {name!r}?", abort=True)
+        click.confirm(f"Delete {counted(held, 'message')} of queue {name!r}?", abort=True)
     inspector.purge(name)
     if as_json:
         print_json({"queue": name, "deleted": held})
     else:
-        click.echo(f"Queue {name!r} is empty; {held} messages are deleted.")
+        click.echo(f"Queue {name!r} is empty: {counted(held, 'message')} deleted.")
 
 
 def _open(source: AppSource) -> App:
@@ -127,6 +132,18 @@ def _stats(app: App, name: str, *, is_named: bool) -> QueueStats | None:
         raise MisuseError(unknown("queue", name, sorted(known | _on_broker(app)))) from error
 
 
+def _besides(app: App, own: Collection[str]) -> list[str]:
+    """The queues that the broker has and the app doesn't; without an app they must be found."""
+    try:
+        found = _inspector(app).queues()
+    except CloudqError as error:
+        if not own:
+            raise
+        click.echo(f"The app's queues only, as its broker tells no others: {error}", err=True)
+        return []
+    return [name for name in found if name not in own and not is_dead_letter(name)]
+
+
 def _on_broker(app: App) -> set[str]:
     return set(_inspector(app).queues()) if hasattr(app.broker, "queues") else set()
 
@@ -153,9 +170,20 @@ def _options(app: App, name: str) -> dict[str, Any]:
     queue = app.queue(name)
     return {
         "name": name,
+        "in_app": True,
         "consumer": queue.consumer,
         "lease": queue.lease_seconds,
         "max_receives": queue.max_receives,
         "dead_letter": queue.dead_letter,
         "tasks": sorted(task.name for task in app.tasks.values() if app.queue_of(task) == name),
     }
+
+
+def _unknown_options(name: str) -> dict[str, Any]:
+    unsaid = dict.fromkeys(("consumer", "lease", "max_receives", "dead_letter"))
+    return {"name": name, "in_app": False, **unsaid, "tasks": []}
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    in_app = "yes" if row["in_app"] else "no"
+    return {**row, "in_app": in_app, "lease": seconds(row["lease"]), "tasks": len(row["tasks"])}

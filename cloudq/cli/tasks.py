@@ -46,7 +46,23 @@ def list_(source: AppSource, *, as_json: bool) -> None:
         print_table([name.replace("_", " ") for name in head], [[row[name] for name in head] for row in rows])
 
 
-@task.command()
+class _Call(click.Command):
+    """Says what to do where an argument that begins with a minus was taken for an option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if not error.option_name[1:2].isdigit():
+                raise
+            raise click.UsageError(
+                f"{error.option_name} was taken for an option: put -- before arguments that begin with a "
+                "minus, and options before it: `cloudq task call shop.tasks.add -A shop.tasks -- -1 2`.",
+                ctx,
+            ) from error
+
+
+@task.command(cls=_Call)
 @click.argument("name")
 @click.argument("words", metavar="[ARG]...", nargs=-1)
 @click.option("--args", "args", metavar="JSON", help="Positional arguments, as a JSON array.")
@@ -81,6 +97,7 @@ def call(  # noqa: PLR0913 - each is an option of the command
 
     \b
     cloudq task call shop.tasks.add 1 2 -A shop.tasks
+    cloudq task call shop.tasks.add -A shop.tasks -- -1 -2
     cloudq task call shop.tasks.send_email --kwargs '{"user_id": 1}' -A shop.tasks --wait=10
     """
     app = source.open()

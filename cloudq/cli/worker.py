@@ -7,7 +7,7 @@ import sys
 import click
 
 from cloudq.cli.options import AppSource, app_options, json_option
-from cloudq.cli.output import masked
+from cloudq.cli.output import counted, masked
 from cloudq.worker.forkserver import Program
 from cloudq.worker.logs import set_up_logs
 from cloudq.worker.start import Options, Started, work
@@ -23,12 +23,13 @@ _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
     "-Q",
     "--queues",
     metavar="NAMES",
-    help="Queues, with commas, the first preferred. Default: all of the app's.",
+    help="Queues to empty, with commas between them, the first preferred. Default: all of the app's.",
 )
 @click.option(
     "-c", "--concurrency", type=click.IntRange(1), help="Tasks to run at once. Default: one a core."
 )
 @click.option(
+    "-P",
     "--pool",
     type=click.Choice(["prefork", "thread", "solo"]),
     help="prefork: a process a task (default). thread: for tasks that wait. solo: in this process, to debug.",
@@ -44,7 +45,7 @@ _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
     default="INFO",
     help="Lowest level logged.",
 )
-@click.option("--burst", is_flag=True, help="End when the queues are empty.")
+@click.option("--burst", is_flag=True, help="End when no message is ready; delayed ones stay.")
 @click.option(
     "--grace", type=click.FloatRange(0), help="Seconds that running tasks are given on a stop. Default: 30."
 )
@@ -94,10 +95,11 @@ def worker(  # noqa: PLR0913 - each is an option
 
 def _announce(started: Started) -> None:
     settings, plan = started.app.conf.settings, started.plan
+    tasks = counted(len(started.snapshot.policies), "task")
     slots = f"{plan.children} of {plan.slots}" if plan.slots > 1 else str(plan.children)
     left = [name for name in started.snapshot.queues if name not in plan.queues]
     lines = [
-        f"{started.snapshot.name}: {len(started.snapshot.policies)} tasks, pool {started.pool} ({slots})",
+        f"{started.snapshot.name}: {tasks}, pool {started.pool} ({slots})",
         f"  broker   {masked(settings.broker_url)}",
         f"  results  {masked(settings.result_backend) if settings.has_results else 'not kept'}",
         f"  queues   {', '.join(plan.queues)}" + (f"   (left to others: {', '.join(left)})" if left else ""),

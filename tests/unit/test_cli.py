@@ -89,6 +89,21 @@ class TestGroup:
         assert ended.code == 2
         assert "Did you mean worker?" in ended.err
 
+    def test_app_may_be_named_before_the_command_as_celery_s_users_do(self, shell):
+        module = shell.write_module(
+            "import cloudq\napp = cloudq.App('shop', broker='memory://')\n"
+            "@app.task(name='add')\ndef add() -> None: ...\n"
+        )
+
+        before = shell.run("-A", module, "task", "list", "--json", env={"CLOUDQ_APP": "elsewhere"})
+        both = shell.run("-A", "elsewhere", "task", "list", "-A", module, "--json")
+
+        assert [task["name"] for task in before.json["tasks"]] == ["add"]
+        assert both.json == before.json
+
+    def test_pool_has_celery_s_short_name_too(self, shell):
+        assert "-P, --pool" in shell.run("worker", "--help").out
+
     def test_help_loads_neither_an_app_nor_the_emulator(self):
         program = (
             "import sys\n"

@@ -70,6 +70,32 @@ def test_unknown_setting_names_the_nearest(shell):
     assert "Did you mean CLOUDQ_TASK_LEASE?" in ended.err
 
 
+@pytest.mark.parametrize(
+    ("variable", "url"), [("CLOUDQ_BROKER_URL", "rabbit://localhost"), ("CLOUDQ_RESULT_BACKEND", "file.db")]
+)
+def test_url_that_no_command_could_use_is_refused(shell, variable, url):
+    ended = shell.run("config", env={variable: url})
+
+    assert ended.code == 2
+    assert f"'{url}': a URL that starts with one of" in ended.err
+
+
+def test_what_is_not_set_is_shown_in_one_way(shell):
+    words = ("config", "--broker", "memory://")
+
+    rows = [line.split() for line in shell.run(*words).out.splitlines()]
+    unset = settings(shell, *words[1:])
+
+    assert {row[0] for row in rows if row[1] == "-"} == {
+        "result_backend",
+        "task_routes",
+        "task_time_limit",
+        "create_queues",
+        "worker_concurrency",
+    }
+    assert unset["result_backend"]["value"] is None
+
+
 def test_missing_module_of_settings_is_named(shell):
     ended = shell.run("config", "--config", "not_there_at_all")
 

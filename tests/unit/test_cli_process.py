@@ -60,8 +60,13 @@ def test_missing_package_says_where_it_was_looked_for(project):
     assert str(project) in ended.stderr
 
 
-def test_file_in_place_of_a_module_is_told_its_modules_name(project):
-    assert "Did you mean shop.tasks?" in run(project, "queue", "stats", "-A", "shop/tasks.py").stderr
+@pytest.mark.parametrize("path", ["shop/tasks.py", "shop/tasks", "./shop/tasks", "./shop/tasks.py:app"])
+def test_path_in_place_of_a_module_is_told_its_modules_name(project, path):
+    ended = run(project, "queue", "stats", "-A", path)
+
+    assert ended.returncode == 2
+    assert "Did you mean shop.tasks?" in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 def test_error_in_the_apps_module_is_shown_as_the_users_own_traceback(project):

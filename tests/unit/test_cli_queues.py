@@ -119,6 +119,31 @@ class TestList:
         assert (images["consumer"], images["tasks"]) == ("lambda", [f"{app}.shrink"])
         assert (emails["lease"], emails["dead_letter"]) == (60, "emails-dead")
 
+    def test_queues_of_the_broker_alone_follow(self, shell, app):
+        assert shell.run("task", "call", f"{app}.send", "me", "--queue", "spare", "-A", app).code == 0
+
+        rows = {row["name"]: row for row in shell.run("queue", "list", "-A", app, "--json").json["queues"]}
+
+        assert {name: row["in_app"] for name, row in rows.items()} == {
+            "images": True,
+            "emails": True,
+            "spare": False,
+        }
+        assert rows["spare"]["lease"] is None
+
+    def test_without_an_app_nothing_is_known_but_names(self, shell, app):
+        (emails,) = shell.run("queue", "list", "--broker", "sqlite:///queues.db", "--json").json["queues"]
+
+        assert (emails["name"], emails["in_app"], emails["lease"]) == ("emails", False, None)
+
+    def test_app_s_queues_are_listed_though_its_broker_is_away(self, shell, app):
+        ended = shell.run(
+            "queue", "list", "-A", app, "--json", "--broker", "sqs://eu-west-1?endpoint=http://127.0.0.1:9"
+        )
+
+        assert [row["name"] for row in ended.json["queues"]] == ["images", "emails"]
+        assert "The app's queues only" in ended.err
+
     def test_table_has_a_line_for_each(self, shell, app):
         assert len(shell.run("queue", "list", "-A", app).out.splitlines()) == 3
 
@@ -135,6 +160,11 @@ class TestPurge:
     def test_messages_stay_without_a_yes(self, shell, app, said):
         assert shell.run("queue", "purge", "emails", "-A", app, said=said).code == 1
         assert ready(shell, app) == 2
+
+    def test_one_message_is_counted_as_one(self, shell, app):
+        assert shell.run("task", "call", f"{app}.send", "me", "--queue", "spare", "-A", app).code == 0
+
+        assert "1 message deleted." in shell.run("queue", "purge", "spare", "--yes", "-A", app).out
 
     def test_yes_can_be_said_before(self, shell, app):
         ended = shell.run("queue", "purge", "emails", "--yes", "--json", "-A", app)

@@ -86,6 +86,16 @@ class TestCall:
         assert call(shell, app, "after", "2026-01-02", '"1"').code == 0
         assert '"args":["2026-01-02","1"]' in body(app, "days")
 
+    def test_argument_with_a_minus_says_where_to_put_two(self, shell, app):
+        ended = call(shell, app, "add", "-1", "-2")
+
+        assert ended.code == 2
+        assert "put -- before arguments" in ended.json["error"]["message"]
+
+    def test_arguments_behind_two_minus_are_no_options(self, shell, app):
+        assert shell.run("task", "call", f"{app}.add", "-A", app, "--", "-1", "-2").code == 0
+        assert '"args":[-1,-2]' in body(app, "sums")
+
     def test_arguments_can_be_given_as_json(self, shell, app):
         assert call(shell, app, "add", "--args", "[5]", "--kwargs", '{"y": 6}').code == 0
         assert '"args":[5],"kwargs":{"y":6}' in body(app, "sums")
