@@ -81,10 +81,10 @@ class StandardLine:
     def take(self) -> Message | None:
         line, returned = self._line, self._returned
         while line or returned:
-            if returned and (not line or returned[0][0] < line[0].number):
-                message = heapq.heappop(returned)[2]
-            else:
+            if not returned or (line and line[0].number < returned[0][0]):
                 message = line.popleft()
+            else:
+                message = heapq.heappop(returned)[2]
             if message.state is READY:
                 return message
             self._gone -= 1
