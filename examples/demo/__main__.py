@@ -30,6 +30,9 @@ from examples.demo.watching import watch
 
 ROOT = Path(__file__).resolve().parents[2]
 MADE = ("inbox", "logs", "reports", "sheets", "thumbnails")
+UNFINISHED = "unfinished"
+"""Where a run's files lie until it has ended: what an earlier one made stays until then."""
+
 NOT_OURS = ("AWS_", "CLOUDQ_", "SHOP_")
 """Variables that would lead the demo to somebody's real queues."""
 
@@ -43,15 +46,18 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGHUP, _stop)
     _forget_others()
-    _empty(output)
+    unfinished = output / UNFINISHED
+    shutil.rmtree(unfinished, ignore_errors=True)
     try:
-        findings = _run(screen, output, os.environ.get("DEMO_BREAK", ""), clock)
+        findings = _run(screen, unfinished, os.environ.get("DEMO_BREAK", ""), clock)
     except (ChildDiedError, TimeoutError) as error:
         screen.say(f"missing: {error}", "red")
         return 1
     except KeyboardInterrupt:
+        shutil.rmtree(unfinished, ignore_errors=True)
         screen.say("stopped", "yellow")
         return 130
+    _replace(output, unfinished)
     if picture := os.environ.get("DEMO_SVG"):
         screen.picture(Path(picture), findings, output)
     screen.close(findings, output)
@@ -94,12 +100,18 @@ def _run(screen: Screen, output: Path, broken: str, clock: Clock) -> Findings:
     return findings
 
 
-def _empty(output: Path) -> None:
-    """Remove what an earlier run made, and nothing else: the folder may be anybody's."""
+def _replace(output: Path, unfinished: Path) -> None:
+    """Put a run's files in the place of what an earlier run made, and of nothing else.
+
+    The folder may be anybody's.
+    """
     for name in MADE:
         shutil.rmtree(output / name, ignore_errors=True)
     for file in (output / "index.html", *output.glob("results.db*")):
         file.unlink(missing_ok=True)
+    for made in unfinished.iterdir():
+        made.replace(output / made.name)
+    unfinished.rmdir()
 
 
 def _forget_others() -> None:

@@ -63,7 +63,8 @@ def _table(findings: Findings) -> str:
     total = ("all", *(sum(column) for column in zip(*(row[1:] for row in rows), strict=True)))
     head = "".join(f"<th>{heading}</th>" for heading in _HEADINGS)
     lines = ("".join(f"<td>{cell}</td>" for cell in row) for row in [*rows, total])
-    return f"<table><tr>{head}</tr>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
+    table = f"<table><tr>{head}</tr>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
+    return f'<div class="scroll">{table}</div>'
 
 
 def _three_places(findings: Findings) -> Iterator[str]:
