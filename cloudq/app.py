@@ -15,9 +15,9 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, Unpack, cast, 
 
 from cloudq.backends.base import Backend
 from cloudq.brokers.base import Broker
-from cloudq.clock import Clock, SystemClock
+from cloudq.clock import Clock, clock_of
 from cloudq.codec import encode
-from cloudq.config import Conf
+from cloudq.config import CLOCK, Conf
 from cloudq.delivery import Accepted, NotSent, Outgoing, Sent
 from cloudq.errors import ConfigurationError, NotAcceptedError, QueueNotFoundError
 from cloudq.options import TaskKeywords, task_options
@@ -66,7 +66,7 @@ class App:
     ) -> None:
         self.name = name
         self.conf = Conf({"broker_url": broker, "result_backend": backend, **settings}, environ=environ)
-        self.clock: Clock = clock or SystemClock()
+        self.clock: Clock = clock or clock_of(self.conf.environ.get(CLOCK))
         self._tasks: dict[str, Task[..., Any]] = {}
         self._given = {queue.name: queue for queue in map(_queue, queues)}
         self._declared: set[str] = set()

@@ -24,6 +24,8 @@ from cloudq.errors import ConfigurationError
 __all__ = ["Conf", "Settings", "Source", "environment", "module_settings", "project_root"]
 
 PREFIX = "CLOUDQ_"
+CLOCK = "CLOUDQ_CLOCK"
+"""Set by the emulator for its commands and tests: the file of its clock, which apps there follow."""
 Pool = Literal["prefork", "thread", "solo"]
 Source = Literal["command line", "environment", "code", "file", "default"]
 
@@ -251,7 +253,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _is_other(variable: str) -> bool:
-    return variable in ("CLOUDQ_APP", "CLOUDQ_REQUIRE_SERVICES") or variable.startswith("CLOUDQ_TEST_")
+    return variable in ("CLOUDQ_APP", CLOCK, "CLOUDQ_REQUIRE_SERVICES") or variable.startswith("CLOUDQ_TEST_")
 
 
 def _parse(kind: str, text: str) -> Any:

@@ -13,7 +13,8 @@ from types import FrameType
 from typing import Any
 
 from cloudq.app import App
-from cloudq.clock import Clock, SystemClock
+from cloudq.clock import Clock, clock_of
+from cloudq.config import CLOCK, environment
 from cloudq.errors import ConfigurationError
 from cloudq.worker.crew import ForkedCrew, InlineCrew
 from cloudq.worker.executors.solo import run_solo
@@ -65,7 +66,7 @@ def work(options: Options, announce: Callable[[Started], Any], clock: Clock | No
         BrokerError: The broker can't be reached, or has no such queue.
         CloudqError: Children die before they are ready.
     """
-    clock = clock or SystemClock()
+    clock = clock or clock_of(environment(CLOCK))
     if options.program.overrides.get("worker_pool") == "solo":
         _work_inline(options, announce, clock)
         return

@@ -108,7 +108,7 @@ class Supervisor:
             while not self._is_over():
                 self._act(self._clock.monotonic())
                 self._children.flush()
-                self._loop.turn(self._timeout(self._clock.monotonic()))
+                self._loop.turn(self._clock.real(self._timeout(self._clock.monotonic())))
         finally:
             self._close()
         if self._failure is not None:

@@ -82,6 +82,14 @@ class MovableClock:
         self.frozen, self.scale = False, 1.0
         self._move(now=time.time(), monotonic=self.monotonic())
 
+    def course(self) -> tuple[float, float, float, float]:
+        """How it runs since its last move: both readings then, the real one, its seconds for a real one."""
+        return self._now, self._monotonic, self._real, 0.0 if self.frozen else self.scale
+
+    def real(self, seconds: float) -> float:
+        """How long a system call may wait in place of `seconds` of this clock; a move doesn't wake it."""
+        return seconds
+
     def real_delay(self, at: float) -> float | None:
         """Real seconds until `now` reads `at`; None while frozen short of it."""
         left = at - self.now()

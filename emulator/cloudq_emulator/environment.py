@@ -7,6 +7,8 @@ from typing import Final
 
 KEY: Final = "cloudq"
 """Access key and secret: any will do."""
+_CLOCK: Final = "CLOUDQ_CLOCK"
+"""What cloudq's apps look into for the clock to follow."""
 REGION: Final = "us-east-1"
 """The region of those who haven't set one."""
 _ELSEWHERE: Final = frozenset(
@@ -27,14 +29,20 @@ def settings(endpoint: str) -> dict[str, str]:
     }
 
 
-def changes(endpoint: str) -> dict[str, str | None]:
-    """What to change in this process's environment to point it at `endpoint`; None takes a variable away."""
-    return {**dict.fromkeys(filter(_leads_elsewhere, os.environ)), **settings(endpoint)}  # noqa: TID251 - see above
+def changes(endpoint: str, clock: str) -> dict[str, str | None]:
+    """What to change in this process's environment; None takes a variable away.
+
+    Args:
+        endpoint: What to point it at.
+        clock: The path of the clock to follow.
+    """
+    elsewhere = dict.fromkeys(filter(_leads_elsewhere, os.environ))  # noqa: TID251 - what there is to change
+    return {**elsewhere, **settings(endpoint), _CLOCK: clock}
 
 
-def for_command(endpoint: str) -> dict[str, str]:
-    """This process's environment, pointed at `endpoint`."""
-    wanted = {**os.environ, **changes(endpoint)}  # noqa: TID251 - a command inherits its environment
+def for_command(endpoint: str, clock: str) -> dict[str, str]:
+    """This process's environment, changed by `changes`."""
+    wanted = {**os.environ, **changes(endpoint, clock)}  # noqa: TID251 - a command inherits its environment
     return {name: value for name, value in wanted.items() if value is not None}
 
 

@@ -34,7 +34,7 @@ def cloudq_emulator(
     """A local cloud, emptied and on real time; this test's environment points every SDK at it."""
     emulator = _running_cloudq_emulator
     emulator.reset()
-    for name, value in environment.changes(emulator.endpoint_url).items():
+    for name, value in environment.changes(emulator.endpoint_url, emulator.clock_path).items():
         if value is None:
             monkeypatch.delenv(name, raising=False)
         else:

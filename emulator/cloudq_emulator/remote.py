@@ -41,10 +41,12 @@ class Emulator:
 
     Args:
         endpoint_url: Where it listens.
+        clock_path: The file by which apps follow its clock.
     """
 
-    def __init__(self, endpoint_url: str) -> None:
+    def __init__(self, endpoint_url: str, clock_path: str = "") -> None:
         self.endpoint_url = endpoint_url
+        self.clock_path = clock_path
         self.clock = Clock(self)
         self.faults = Faults(self)
         self._clients: dict[tuple[str, str], Any] = {}
@@ -190,19 +192,20 @@ def running(*arguments: str) -> Iterator[Emulator]:
         start_new_session=True,
     ) as process:
         try:
-            emulator = Emulator(_endpoint(process))
+            told = _start_line(process)
+            emulator = Emulator(told["endpoint"], told["clock"])
             with contextlib.closing(emulator):
                 yield emulator
         finally:
             _stop(process)
 
 
-def _endpoint(process: subprocess.Popen[bytes]) -> str:
+def _start_line(process: subprocess.Popen[bytes]) -> dict[str, Any]:
     assert process.stdout is not None  # noqa: S101 - it is a pipe
     line = process.stdout.readline()
     if not line:
         raise EmulatorError(f"The emulator ended with {process.wait()} at its start; its stderr says why.")
-    return json.loads(line)["endpoint"]
+    return json.loads(line)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

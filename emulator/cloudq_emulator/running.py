@@ -75,7 +75,8 @@ async def _run(options: Options) -> int:
         await _prepare(server, options)
         _announce(server, options)
         if options.command:
-            return await _run_command(options.command, server.endpoint, signals)
+            environ = environment.for_command(server.endpoint, str(server.clock_file.path))
+            return await _run_command(options.command, environ, signals)
         await signals.get()
         return 0
     finally:
@@ -146,6 +147,7 @@ def _announce(server: Server, options: Options) -> None:
             "endpoint": server.endpoint,
             "port": server.port,
             "environment": settings,
+            "clock": str(server.clock_file.path),
             "restored": restored,
         }
         click.echo(json.dumps(told), err=bool(options.command))
@@ -171,9 +173,9 @@ def _kept(server: Server, options: Options) -> str:
     return f"{queues} and {messages} restored from {options.data}{again}, all else empty and in memory"
 
 
-async def _run_command(command: tuple[str, ...], endpoint: str, signals: asyncio.Queue[int]) -> int:
+async def _run_command(command: tuple[str, ...], environ: dict[str, str], signals: asyncio.Queue[int]) -> int:
     try:
-        process = await asyncio.create_subprocess_exec(*command, env=environment.for_command(endpoint))
+        process = await asyncio.create_subprocess_exec(*command, env=environ)
     except FileNotFoundError:
         click.echo(f"Error: {command[0]}: no such command", err=True)
         return _NOT_FOUND

@@ -19,6 +19,7 @@ from cloudq_emulator.control import Control, FaultOrders
 from cloudq_emulator.counts import RequestCounts
 from cloudq_emulator.disturbing import Disturber
 from cloudq_emulator.faults import Faults
+from cloudq_emulator.following import ClockFile
 from cloudq_emulator.http import Connection, Request, Response
 from cloudq_emulator.lambda_.killing import Killer
 from cloudq_emulator.late import LateServices
@@ -70,6 +71,7 @@ class Server:
         self._callers = Callers(account)
         self.account = account
         self.clock = MovableClock()
+        self.clock_file = ClockFile(self.clock)
         self.counts = RequestCounts()
         self.sqs = SqsService(self.clock)
         self.faults = Faults()
@@ -108,6 +110,7 @@ class Server:
         self.sqs.live_on(loop)
         if self._data is not None:
             self.restored = self._keep(self._data)
+        self.clock_file = ClockFile(self.clock)
         self.sqs.origin = self.endpoint
         self._moto = MotoApp(self._host, self._port)
         moto_backend.install(self.sqs)
@@ -127,6 +130,7 @@ class Server:
         for connection in list(self._connections):
             connection.close()
         self._moto.close()
+        self.clock_file.close()
         if self.sqs.keeper is not None:
             self.sqs.keeper.close()
         gc.unfreeze()

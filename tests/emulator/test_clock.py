@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
 import zipfile
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
+import cloudq
+from cloudq.clock import SystemClock
 
 LATER = datetime(2040, 1, 1, tzinfo=UTC)
 ROLE = "arn:aws:iam::000000000000:role/role"
@@ -184,3 +190,106 @@ def test_retries_for_three_days_take_no_time(later, sqs):
 
     assert "Messages" not in sqs.receive_message(QueueUrl=queue)
     assert len(sqs.receive_message(QueueUrl=dead)["Messages"]) == 1
+
+
+def test_an_app_in_a_test_follows_the_clock(cloudq_emulator):
+    app = cloudq.App("test", broker="memory://")
+    before = app.clock.now(), app.clock.monotonic()
+
+    cloudq_emulator.clock.advance(43_200)
+
+    assert app.clock.now() - before[0] == pytest.approx(43_200, abs=10)
+    assert app.clock.monotonic() - before[1] == pytest.approx(43_200, abs=10)
+    cloudq_emulator.clock.freeze()
+    assert cloudq_emulator.clock.set(LATER).timestamp() == app.clock.now() == app.clock.now()
+
+
+def test_who_waits_on_a_followed_clock_wakes_when_it_is_moved(cloudq_emulator):
+    clock = cloudq.App("test", broker="memory://").clock
+    condition, until = threading.Condition(), clock.monotonic() + 3600
+
+    def wait():
+        with condition:
+            while clock.monotonic() < until:
+                clock.wait(condition, until)
+        clock.sleep(3600)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    while thread.is_alive():
+        cloudq_emulator.clock.advance(1800)
+        thread.join(0.02)
+
+
+def test_what_the_clock_says_is_followed_in_a_commands_processes():
+    script = """
+import json, os, urllib.request, cloudq
+from cloudq.clock import SystemClock
+app = cloudq.App("test", broker="memory://")
+data = json.dumps({"advance": 86400}).encode()
+urllib.request.urlopen(os.environ["AWS_ENDPOINT_URL"] + "/_cloudq/clock", data)
+print(app.clock.now() - SystemClock().now(), flush=True)
+if os.fork() == 0:
+    print(app.clock.now() - SystemClock().now(), flush=True)
+    os._exit(0)
+os.wait()
+"""
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-m", "cloudq_emulator.cli", "--port", "0", "--", sys.executable, "-c", script]
+
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=40, check=True)
+
+    assert [round(float(line), -1) for line in done.stdout.split()] == [86_400, 86_400]
+
+
+def test_a_clock_that_is_gone_is_not_followed(tmp_path):
+    app = cloudq.App("test", environ={"CLOUDQ_CLOCK": str(tmp_path / "gone")})
+
+    assert abs(app.clock.now() - SystemClock().now()) < 10
+
+
+@pytest.mark.slow
+def test_a_worker_keeps_its_leases_when_the_clock_is_moved(cloudq_emulator, tmp_path):
+    """Forty seconds at a time are less than its lease, and more than the half at which it extends it."""
+    (tmp_path / "app.py").write_text(
+        """
+import pathlib, cloudq, time
+app = cloudq.App("app", broker="sqs://", task_lease=60.0)
+@app.task
+def slow(folder):
+    folder = pathlib.Path(folder)
+    with (folder / "runs").open("a") as runs: runs.write("run\\n")
+    while not (folder / "go").exists(): time.sleep(0.01)
+"""
+    )
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    call = f"import app; app.slow.delay({str(tmp_path)!r})"
+    subprocess.run([sys.executable, "-c", call], env=environ, timeout=30, check=True)
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "cloudq", "worker", "-A", "app", "-c", "1"],
+        env=environ,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_for((tmp_path / "runs").exists)
+        for _ in range(5):
+            before = extensions(cloudq_emulator)
+            cloudq_emulator.clock.advance(40)
+            wait_for(lambda seen=before: extensions(cloudq_emulator) > seen)
+        (tmp_path / "go").touch()
+        wait_for(lambda: cloudq_emulator.messages("default") == [])
+    finally:
+        worker.kill()
+        worker.wait(timeout=20)
+    assert (tmp_path / "runs").read_text() == "run\n"
+
+
+def extensions(emulator):
+    rows = [row for row in emulator.requests() if row["operation"].startswith("ChangeMessageVisibility")]
+    return sum(row["count"] for row in rows)
+
+
+def wait_for(holds):
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline, "it never came about"

@@ -50,6 +50,7 @@ def test_a_command_runs_with_the_emulator_in_its_environment(emulate):
     assert done.returncode == 0, done.stderr
     got = json.loads(done.stdout)
     assert got.pop("AWS_ENDPOINT_URL").startswith("http://localhost:")
+    assert got.pop("CLOUDQ_CLOCK")
     assert got == {
         "AWS_ACCESS_KEY_ID": "cloudq",
         "AWS_SECRET_ACCESS_KEY": "cloudq",
