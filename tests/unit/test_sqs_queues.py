@@ -65,6 +65,21 @@ def test_a_queue_with_other_attributes_is_left_as_it_is(caplog):
     assert not aws.asked("SetQueueAttributes")
 
 
+def test_a_queue_that_a_template_made_is_mentioned_once_and_reassuringly(caplog):
+    caplog.set_level("DEBUG", "cloudq")
+    differs = RefusedError("QueueAlreadyExists: another value", queue="q", code="QueueAlreadyExists")
+    aws = ScriptedSqs(CreateQueue=lambda params: None if params["QueueName"].endswith("-dead") else differs)
+    broker = aws.broker(create_queues=True)
+
+    for _ in range(3):
+        broker.declare(Queue("q"))
+
+    (record,) = caplog.records
+    assert (record.levelname, record.action, record.queue) == ("INFO", "queue_differs", "q")
+    assert "nothing needs to be done" in record.getMessage()
+    assert "QueueAlreadyExists" not in record.getMessage()
+
+
 def test_another_refusal_is_an_error():
     aws = ScriptedSqs(CreateQueue=lambda _: RefusedError("denied", queue="q", code="AccessDenied"))
 

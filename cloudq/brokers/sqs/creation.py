@@ -53,6 +53,7 @@ class Creator:
         self._addresses = addresses
         self._names = names
         self._allowance = allowance
+        self._told: set[str] = set()
 
     def declare(self, queue: Queue) -> None:
         """Make a queue unless it is there; one whose attributes differ stays as it is."""
@@ -77,15 +78,20 @@ class Creator:
         except RefusedError as error:
             if error.code not in _EXISTS:
                 raise
-            logger.info(
-                "queue %r has other attributes than its declaration; they are left as they are: %s",
-                name,
-                error,
-                extra={"action": "queue_differs", "queue": queue},
-            )
             self._addresses.of(queue)
+            self._tell(queue, name)
         else:
             self._addresses.learn(queue, answer["QueueUrl"])
+
+    def _tell(self, queue: str, name: str) -> None:
+        if queue not in self._told:
+            self._told.add(queue)
+            logger.info(
+                "queue %r is there already and keeps its own settings, such as those of a template: "
+                "nothing needs to be done",
+                name,
+                extra={"action": "queue_differs", "queue": queue},
+            )
 
     def _arn(self, queue: str) -> str:
         url = self._addresses.of(queue)
