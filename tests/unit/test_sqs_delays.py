@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from cloudq.brokers.sqs.delays import copies, delay_seconds, lease_seconds
@@ -10,7 +12,8 @@ HOUR = 3600.0
 
 
 @pytest.mark.parametrize(
-    ("delay", "seconds"), [(-1, 0), (0, 0), (0.01, 1), (1, 1), (899.5, 900), (9999, 900)]
+    ("delay", "seconds"),
+    [(-1, 0), (0, 0), (0.01, 1), (1, 1), (899.5, 900), (9999, 900), (math.inf, 900), (math.nan, 0)],
 )
 def test_a_delay_is_never_early_while_sqs_can_hold_it(delay, seconds):
     assert delay_seconds(delay) == seconds
@@ -23,6 +26,7 @@ def test_a_delay_is_never_early_while_sqs_can_hold_it(delay, seconds):
         (0.5, 0, 1),
         (0, 0, 0),
         (99 * HOUR, None, 43_200),
+        (math.inf, 11 * HOUR, 3540),
         (99 * HOUR, 0, 43_140),
         (2 * HOUR, 11 * HOUR, 3540),
         (60, 11 * HOUR, 60),

@@ -21,7 +21,7 @@ SHORT_DELAY = 60.0
 
 def delay_seconds(delay: float) -> int:
     """DelaySeconds for a delay: never early, except where it is longer than SQS can hold."""
-    return min(MAX_DELAY, max(0, math.ceil(delay)))
+    return _whole(delay, MAX_DELAY)
 
 
 def lease_seconds(lease: float, *, received_at: float | None, now: float) -> int | None:
@@ -35,7 +35,7 @@ def lease_seconds(lease: float, *, received_at: float | None, now: float) -> int
     Returns:
         What SQS accepts; None when the message's twelve hours are over.
     """
-    wanted = min(MAX_LEASE, max(0, math.ceil(lease)))
+    wanted = _whole(lease, MAX_LEASE)
     if received_at is None:
         return wanted
     left = MAX_LEASE - LEASE_MARGIN - math.ceil(now - received_at)
@@ -49,3 +49,8 @@ def copies(delay: float, *, is_fifo: bool, has_body: bool) -> bool:
     under the lease, too, which can be twelve hours long.
     """
     return has_body and not is_fifo and SHORT_DELAY < delay <= MAX_DELAY
+
+
+def _whole(seconds: float, most: int) -> int:
+    # Cut before it is rounded, which infinity can't be. NaN is no time: 0, since max keeps its first then.
+    return math.ceil(min(most, max(0.0, seconds)))
