@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import math
 
 import pytest
 
 from cloudq.brokers.sqs.receipts import receipt
 from cloudq.brokers.sqs.transport import AnswerLostError
 from cloudq.delivery import Delivery, Lost, Reason, Release, Settled, Unknown
-from cloudq.errors import BrokerUnavailableError
-from tests.scripted_sqs import HastyClock, ScriptedSqs, failing
+from cloudq.errors import BrokerUnavailableError, ConfigurationError, QueueNotFoundError
+from tests.scripted_sqs import HastyClock, ScriptedSqs, failing, name_of
 
 MEBIBYTE = 1024 * 1024
 REASON = Reason("failed", "It failed.", error="ValueError: no", traceback="x" * 500)
@@ -69,6 +71,41 @@ def test_a_broker_that_can_not_be_reached_at_all_says_so():
 
     with pytest.raises(BrokerUnavailableError, match="down"):
         aws.broker().ack([delivery()])
+
+
+@pytest.mark.parametrize("operation", ["ack", "extend", "release", "dead_letter"])
+def test_a_deleted_queue_leaves_the_answers_of_others_alone(operation):
+    aws = ScriptedSqs()
+    aws.missing.add("gone")
+    given = [delivery(number, queue=queue) for number, queue in enumerate(["gone", "q", "gone", "q"])]
+    items = {
+        "ack": given,
+        "extend": [(one, 30.0) for one in given],
+        "release": [Release(one) for one in given],
+        "dead_letter": [(one, REASON) for one in given],
+    }
+
+    answers = getattr(aws.broker(), operation)(items[operation])
+
+    assert [type(answer) for answer in answers] == [Unknown, Settled, Unknown, Settled]
+    assert "no such queue" in answers[0].why
+
+
+def test_an_ack_in_nothing_but_deleted_queues_says_so():
+    aws = ScriptedSqs()
+    aws.missing |= {"gone", "lost"}
+
+    with pytest.raises(QueueNotFoundError):
+        aws.broker().ack([delivery(0, queue="gone"), delivery(1, queue="lost")])
+
+
+def test_a_throttled_queue_leaves_the_answers_of_others_alone():
+    throttled = BrokerUnavailableError("throttled")
+    aws = ScriptedSqs(DeleteMessageBatch=lambda params: throttled if name_of(params) == "a" else None)
+
+    answers = aws.broker().ack([delivery(0, queue="a"), delivery(1, queue="b")])
+
+    assert answers == [Unknown("throttled"), Settled()]
 
 
 def test_an_extension_does_not_reach_beyond_twelve_hours_from_the_receive():
@@ -149,6 +186,98 @@ def test_an_original_whose_copy_was_not_surely_taken_is_hidden_and_never_deleted
     assert not aws.asked("DeleteMessageBatch")
 
 
+class Throttled:
+    """An operation that SQS throttles until it is told to stop."""
+
+    def __init__(self):
+        self.is_on = True
+
+    def __call__(self, params):
+        return BrokerUnavailableError("throttled") if self.is_on else None
+
+
+@pytest.mark.parametrize("trouble", ["throttled", "failing", "lost"])
+def test_a_repeated_release_sends_no_second_copy(trouble):
+    scripts = {
+        "throttled": lambda _: BrokerUnavailableError("throttled"),
+        "failing": failing({"0"}),
+        "lost": lambda _: AnswerLostError("timed out"),
+    }
+    aws = ScriptedSqs(DeleteMessageBatch=scripts[trouble])
+    broker = aws.broker()
+
+    for _ in range(3):
+        with contextlib.suppress(BrokerUnavailableError):
+            assert isinstance(broker.release([Release(delivery(), 300.0, b"new")])[0], Unknown)
+
+    assert len(aws.asked("SendMessageBatch")) == 1
+    assert not aws.asked("ChangeMessageVisibilityBatch")
+
+
+def test_a_release_that_was_repeated_is_settled_by_its_delete():
+    throttled = Throttled()
+    aws = ScriptedSqs(DeleteMessageBatch=throttled)
+    broker, release = aws.broker(), Release(delivery(), 300.0, b"new")
+    with pytest.raises(BrokerUnavailableError):
+        broker.release([release])
+    throttled.is_on = False
+
+    assert broker.release([release]) == [Settled()]
+
+    assert operations(aws) == ["SendMessageBatch", "DeleteMessageBatch", "DeleteMessageBatch"]
+
+
+def test_the_next_receive_of_a_message_is_copied_anew():
+    aws, clock = ScriptedSqs(), HastyClock()
+    broker = aws.broker(clock)
+
+    for received in (clock.now(), clock.now() + 60):
+        broker.release([Release(delivery(received_at=received), 300.0, b"new")])
+
+    assert len(aws.asked("SendMessageBatch")) == 2
+
+
+def test_a_copy_that_was_perhaps_taken_is_sent_again():
+    aws = ScriptedSqs(
+        SendMessageBatch=lambda _: AnswerLostError("timed out"),
+        ChangeMessageVisibilityBatch=lambda _: AnswerLostError("timed out"),
+    )
+    broker, release = aws.broker(), Release(delivery(), 300.0, b"new")
+
+    assert broker.release([release]) == broker.release([release]) == [Unknown("timed out")]
+
+    assert len(aws.asked("SendMessageBatch")) == 2
+
+
+def test_releases_under_their_lease_go_on_while_deletes_are_throttled():
+    aws = ScriptedSqs(DeleteMessageBatch=Throttled())
+    releases = [Release(delivery(0), 300.0, b"new"), Release(delivery(1), 5.0)]
+
+    assert aws.broker().release(releases) == [Unknown("throttled"), Settled()]
+
+
+@pytest.mark.parametrize(("delay", "seconds"), [(math.inf, 43_200), (-math.inf, 0), (math.nan, 0)])
+def test_a_delay_without_an_end_is_cut_to_what_sqs_can_hold(delay, seconds):
+    aws = ScriptedSqs()
+
+    answers = aws.broker().release([Release(delivery(0), delay, b"new"), Release(delivery(1), 1.0)])
+
+    assert answers == [Settled(), Settled()]
+    (batch,) = aws.entries("ChangeMessageVisibilityBatch")
+    assert [entry["VisibilityTimeout"] for entry in batch] == [seconds, 1]
+
+
+def test_an_extension_without_an_end_is_cut_and_one_of_no_number_is_refused():
+    aws = ScriptedSqs()
+
+    assert aws.broker().extend([(delivery(), math.inf)]) == [Settled()]
+    with pytest.raises(ConfigurationError, match="nan"):
+        aws.broker().extend([(delivery(), math.nan)])
+
+    ((entry,),) = aws.entries("ChangeMessageVisibilityBatch")
+    assert entry["VisibilityTimeout"] == 43_200
+
+
 def test_answers_to_releases_of_both_kinds_stand_in_order():
     aws = ScriptedSqs(ChangeMessageVisibilityBatch=failing({"1"}, code="MessageNotInflight", is_ours=True))
     releases = [Release(delivery(number), 300.0 * (number % 2), b"new") for number in range(5)]
@@ -171,6 +300,29 @@ def test_a_dead_letter_is_accepted_before_the_original_is_deleted():
     told = json.loads(entry["MessageAttributes"]["cloudq.dead"]["StringValue"])
     assert (told["code"], told["queue"], told["receive_count"]) == ("failed", "q", 4)
     assert told["died_at"] == clock.now()
+
+
+def test_a_repeated_dead_letter_is_sent_once_and_deleted_when_that_can_be():
+    throttled = Throttled()
+    aws = ScriptedSqs(DeleteMessageBatch=throttled)
+    broker, dead = aws.broker(), [(delivery(), REASON)]
+    for _ in range(3):
+        with pytest.raises(BrokerUnavailableError):
+            broker.dead_letter(dead)
+    throttled.is_on = False
+
+    assert broker.dead_letter(dead) == [Settled()]
+
+    assert len(aws.asked("SendMessageBatch")) == 1
+
+
+def test_dead_letters_are_settled_although_others_can_not_be_given_back():
+    aws = ScriptedSqs(ChangeMessageVisibilityBatch=Throttled())
+    aws.missing.add("a-dead")
+
+    answers = aws.broker().dead_letter([(delivery(0, queue="a"), REASON), (delivery(1), REASON)])
+
+    assert answers == [Unknown("throttled"), Settled()]
 
 
 @pytest.mark.parametrize("trouble", ["missing", "refused", "lost"])

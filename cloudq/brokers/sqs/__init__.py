@@ -11,6 +11,7 @@
 | `deliveries`, `receipts` | what comes, and the proof of its lease |
 | `requests`, `polls`, `receive` | one request for messages, long polls of several queues, receiving |
 | `settle`, `release`, `dead_letters` | ends of leases, copies with a delay, giving up |
+| `copies_taken` | which copies need no second sending |
 | `delays`, `reasons`, `text` | SQS's limits of time, a reason as an attribute, characters that travel |
 | `creation`, `inspection` | making queues; counting, naming, purging |
 | `processes` | what a forked child must not share |

@@ -68,7 +68,7 @@ class SqsBroker:
         self._sender = Sender(transport, addresses, clock)
         self._settler = Settler(transport, addresses, clock)
         self._receiver = Receiver(ReceiveRequests(transport, addresses, clock), self._settler, clock)
-        self._releaser = Releaser(self._sender, self._settler)
+        self._releaser = Releaser(self._sender, self._settler, clock)
         self._dead_letters = DeadLetters(self._sender, self._settler, clock)
         self._inspection = Inspection(transport, addresses, names)
 
@@ -91,7 +91,7 @@ class SqsBroker:
         return self._settler.ack(deliveries)
 
     def extend(self, leases: Sequence[tuple[Delivery, float]]) -> list[Answer]:
-        return self._settler.hide(leases)
+        return self._settler.extend(leases)
 
     def release(self, releases: Sequence[Release]) -> list[Answer]:
         return self._releaser.release(releases)

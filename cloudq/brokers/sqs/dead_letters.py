@@ -6,11 +6,14 @@ import dataclasses
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import partial
 
 from cloudq.brokers.sqs import reasons
+from cloudq.brokers.sqs.copies_taken import CopiesTaken
 from cloudq.brokers.sqs.entries import MAX_ATTRIBUTES, MAX_BYTES, TRACE, attribute_bytes, size_bytes
+from cloudq.brokers.sqs.processes import PerProcess
 from cloudq.brokers.sqs.send import Sender
-from cloudq.brokers.sqs.settle import Settler
+from cloudq.brokers.sqs.settle import Settler, settled_in_parts
 from cloudq.clock import Clock
 from cloudq.delivery import Accepted, Answer, Delivery, NotSent, Outgoing, Reason, Sent, Unknown
 from cloudq.errors import BrokerError
@@ -37,27 +40,34 @@ class DeadLetters:
         self._sender = sender
         self._settler = settler
         self._clock = clock
+        self._taken = PerProcess(lambda: CopiesTaken(clock))
 
     def move(self, dead: Sequence[tuple[Delivery, Reason]]) -> list[Answer]:
         """As `Broker.dead_letter`; what the dead-letter queue doesn't take is given back, never deleted."""
-        taken = self._send(dead)
-        moved = [index for index, answer in enumerate(taken) if isinstance(answer, Sent)]
-        answers: list[Answer] = self._give_back(dead, taken)
-        deletions = self._settler.ack([dead[index][0] for index in moved])
-        for index, answer in zip(moved, deletions, strict=True):
-            answers[index] = answer
-        return answers
+        taken = self._taken.get()
+        refused = self._send(dead, [index for index, (one, _) in enumerate(dead) if one not in taken])
+        taken.remember(delivery for index, (delivery, _) in enumerate(dead) if index not in refused)
+        moved = [index for index in range(len(dead)) if index not in refused]
+        return settled_in_parts(
+            len(dead),
+            [
+                (moved, partial(taken.settled, self._settler.ack, [dead[index][0] for index in moved])),
+                (list(refused), partial(self._give_back, [(*dead[i], why) for i, why in refused.items()])),
+            ],
+        )
 
-    def _send(self, dead: Sequence[tuple[Delivery, Reason]]) -> list[Accepted]:
+    def _send(self, dead: Sequence[tuple[Delivery, Reason]], indices: Sequence[int]) -> dict[int, str]:
+        """Send these to their dead-letter queues; which weren't surely taken, and why."""
         now = self._clock.now()
         by_queue: dict[str, list[int]] = defaultdict(list)
-        for index, (delivery, _) in enumerate(dead):
-            by_queue[delivery.queue].append(index)
-        taken: dict[int, Accepted] = {}
+        for index in indices:
+            by_queue[dead[index][0].queue].append(index)
+        refused: dict[int, str] = {}
         for queue, members in by_queue.items():
             letters = [dead_letter_of(*dead[index], now) for index in members]
-            taken.update(zip(members, self._send_to(dead_letter_name(queue), letters), strict=True))
-        return [taken[index] for index in range(len(dead))]
+            answers = zip(members, self._send_to(dead_letter_name(queue), letters), strict=True)
+            refused |= {index: answer.why for index, answer in answers if not isinstance(answer, Sent)}
+        return refused
 
     def _send_to(self, queue: str, letters: Sequence[Outgoing]) -> Sequence[Accepted]:
         try:
@@ -65,16 +75,14 @@ class DeadLetters:
         except BrokerError as error:
             return [NotSent(str(error))] * len(letters)
 
-    def _give_back(self, dead: Sequence[tuple[Delivery, Reason]], taken: Sequence[Accepted]) -> list[Answer]:
-        answers: list[Answer] = [Unknown("")] * len(dead)
+    def _give_back(self, refused: Sequence[tuple[Delivery, Reason, str]]) -> list[Answer]:
+        answers: list[Answer] = []
         leases: list[tuple[Delivery, float]] = []
-        for index, ((delivery, reason), answer) in enumerate(zip(dead, taken, strict=True)):
-            if isinstance(answer, Sent):
-                continue
+        for delivery, reason, why in refused:
             delay = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(delivery.receive_count - 1, 16))
             leases.append((delivery, delay))
-            answers[index] = Unknown(f"not dead-lettered, given back for {delay:.0f} s: {answer.why}")
-            _log(delivery, reason, answer.why, delay)
+            answers.append(Unknown(f"not dead-lettered, given back for {delay:.0f} s: {why}"))
+            _log(delivery, reason, why, delay)
         self._settler.hide(leases)
         return answers
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import partial
 
+from cloudq.brokers.sqs.copies_taken import CopiesTaken
 from cloudq.brokers.sqs.delays import copies
+from cloudq.brokers.sqs.processes import PerProcess
 from cloudq.brokers.sqs.send import Sender
-from cloudq.brokers.sqs.settle import Settler
+from cloudq.brokers.sqs.settle import Settler, settled_in_parts
+from cloudq.clock import Clock
 from cloudq.delivery import Accepted, Answer, NotSent, Outgoing, Release, Sent
 from cloudq.errors import BrokerError
 from cloudq.queues import FIFO_SUFFIX
@@ -24,35 +28,41 @@ class Releaser:
     Args:
         sender: What sends copies.
         settler: What ends leases.
+        clock: What measures.
     """
 
-    def __init__(self, sender: Sender, settler: Settler) -> None:
+    def __init__(self, sender: Sender, settler: Settler, clock: Clock) -> None:
         self._sender = sender
         self._settler = settler
+        self._taken = PerProcess(lambda: CopiesTaken(clock))
 
     def release(self, releases: Sequence[Release]) -> list[Answer]:
         """As `Broker.release`."""
-        copied = self._copy([index for index, release in enumerate(releases) if _copies(release)], releases)
-        kept = [index for index in range(len(releases)) if index not in copied]
-        answers: dict[int, Answer] = {}
-        deletions = self._settler.ack([releases[index].delivery for index in copied])
-        answers.update(zip(copied, deletions, strict=True))
-        hidden = self._settler.hide([(releases[index].delivery, releases[index].delay) for index in kept])
-        answers.update(zip(kept, hidden, strict=True))
-        return [answers[index] for index in range(len(releases))]
+        taken = self._taken.get()
+        self._copy([one for one in releases if _copies(one) and one.delivery not in taken], taken)
+        copied: list[int] = []
+        kept: list[int] = []
+        for index, release in enumerate(releases):
+            (copied if release.delivery in taken else kept).append(index)
+        originals = [releases[index].delivery for index in copied]
+        hidden = [(releases[index].delivery, releases[index].delay) for index in kept]
+        return settled_in_parts(
+            len(releases),
+            [
+                (copied, partial(taken.settled, self._settler.ack, originals)),
+                (kept, partial(self._settler.hide, hidden)),
+            ],
+        )
 
-    def _copy(self, indices: Sequence[int], releases: Sequence[Release]) -> list[int]:
-        """Send copies; which of them were surely accepted, so that their originals may go."""
-        by_queue: dict[str, list[int]] = defaultdict(list)
-        for index in indices:
-            by_queue[releases[index].delivery.queue].append(index)
-        accepted: list[int] = []
+    def _copy(self, releases: Sequence[Release], taken: CopiesTaken) -> None:
+        """Send copies, and remember which were surely accepted, so that their originals may go."""
+        by_queue: dict[str, list[Release]] = defaultdict(list)
+        for release in releases:
+            by_queue[release.delivery.queue].append(release)
         for queue, members in by_queue.items():
-            answers = self._send(queue, [_copy_of(releases[index]) for index in members])
-            for index, answer in zip(members, answers, strict=True):
-                if isinstance(answer, Sent):
-                    accepted.append(index)
-        return accepted
+            answers = self._send(queue, [_copy_of(release) for release in members])
+            accepted = zip(members, answers, strict=True)
+            taken.remember(release.delivery for release, answer in accepted if isinstance(answer, Sent))
 
     def _send(self, queue: str, copies: Sequence[Outgoing]) -> Sequence[Accepted]:
         try:
