@@ -157,6 +157,7 @@ def _headers(value: object) -> Mapping[str, str]:
 def _name(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise TypeError(f"{value!r} is no name")
+    value.encode()  # half a surrogate pair, which JSON can say, is a key in no backend
     return value
 
 

@@ -32,6 +32,7 @@ Source = Literal["command line", "environment", "code", "file", "default"]
 _MANAGED = ("AWS_LAMBDA_FUNCTION_NAME", "ECS_CONTAINER_METADATA_URI_V4", "KUBERNETES_SERVICE_HOST")
 """Set by Lambda, ECS and Kubernetes in every container: places whose disk doesn't outlive the process."""
 
+_SQLITE = "sqlite:///"
 _DEFAULT_DATABASE = Path(".cloudq") / "queue.db"
 
 
@@ -148,7 +149,7 @@ class Conf:
             for source in reversed(_ORDER[:-1]):
                 values.update(self._layers[source])
             self._layers["default"] = _default_broker(values, self.environ)
-            self._settings = Settings(**{**values, **self._layers["default"]})
+            self._settings = Settings(**_anchored({**values, **self._layers["default"]}))
         return self._settings
 
     def source(self, name: str) -> Source:
@@ -216,6 +217,18 @@ def _default_broker(values: Mapping[str, Any], environ: Mapping[str, str]) -> di
 
     url = f"sqlite:///{quote(str(project_root() / _DEFAULT_DATABASE))}"
     return {"broker_url": url} if values.get("result_backend") else {"broker_url": url, "result_backend": url}
+
+
+def _anchored(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Relative SQLite paths from the project's root: one file from every folder, and after a chdir."""
+    from urllib.parse import quote
+
+    anchored = dict(values)
+    for name in ("broker_url", "result_backend"):
+        url = str(values.get(name, ""))
+        if url.startswith(_SQLITE) and url.removeprefix(_SQLITE)[:1] not in ("", "/", ":", "?"):
+            anchored[name] = f"{_SQLITE}{quote(str(project_root()))}/{url.removeprefix(_SQLITE)}"
+    return anchored
 
 
 def _checked(values: Mapping[str, Any], source: Source) -> dict[str, Any]:

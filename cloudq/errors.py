@@ -32,6 +32,7 @@ TaskSignal (Exception)                   no errors: a task raises them to steer
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 
 
@@ -230,7 +231,10 @@ class Retry(TaskSignal):
 
     def __init__(self, countdown: float | timedelta | None = None) -> None:
         super().__init__(countdown)
-        self.countdown = countdown.total_seconds() if isinstance(countdown, timedelta) else countdown
+        seconds = countdown.total_seconds() if isinstance(countdown, timedelta) else countdown
+        if seconds is not None and not math.isfinite(seconds):
+            raise ValueError(f"countdown is {countdown!r}: a finite number of seconds is expected.")
+        self.countdown = None if seconds is None else float(seconds)
 
 
 class Reject(TaskSignal):
@@ -243,7 +247,7 @@ class Reject(TaskSignal):
 
     def __init__(self, reason: str = "", *, requeue: bool = False) -> None:
         super().__init__(reason)
-        self.reason = reason
+        self.reason = str(reason)
         self.requeue = requeue
 
 

@@ -32,6 +32,7 @@ from cloudq.errors import (
     UnknownVersionError,
 )
 from cloudq.message import Message
+from cloudq.queues import FIFO_SUFFIX
 from cloudq.request import Request, running
 from cloudq.results import Record
 from cloudq.retry import GiveUp, RetryPolicy
@@ -44,6 +45,11 @@ logger = logging.getLogger(__name__)
 UNKNOWN_RECEIVES = 10
 """Receives for which an unknown task or version is waited for: with doubling delays a little over a quarter
 of an hour, longer than a rolling deploy takes."""
+
+UNCOUNTED_RECEIVES = 80
+"""Receives that are no sign of poison where a broker can't be told not to count them (SQS): those of records
+that go back unrun, of a failed message's group-mates, of stops and of outages. Fewer than SQS's own redrive
+waits for, which would move the message without a reason."""
 
 LONGEST_DEFERRAL = 900.0
 """Seconds; what SQS can delay a message by itself. Source: SQS SendMessage, DelaySeconds, read 2026-11."""
@@ -129,7 +135,9 @@ def crashed(body: bytes, context: Context, cause: str, *, retries: int = 0) -> E
     unexplained = context.receive_count - (failures if context.has_count else retries)
     # The first time at once: most deaths are not the message's fault.
     outcome: Outcome = Requeue(_growing(context) if unexplained > 1 else 0.0, why=cause, is_counted=True)
-    if unexplained >= context.max_receives:
+    # In a FIFO group most receives are a group-mate's doing; elsewhere this death is one among a few others.
+    is_blind = context.queue.endswith(FIFO_SUFFIX) and not context.has_count
+    if unexplained >= context.max_receives + (UNCOUNTED_RECEIVES if is_blind else 0):
         outcome = Dead(
             Reason("poison", f"Its process died {unexplained} times; the last time: {cause}", error=cause)
         )
@@ -232,7 +240,7 @@ def _poison(message: Message, context: Context, failures: int, policy: RetryPoli
     """Why a message seems to kill whoever runs it: many receives, and `failures` that are known for sure."""
     explained = failures if context.has_count else max(0, max(policy.retries, failures) - message.retries)
     unexplained = context.receive_count - 1 - explained
-    if unexplained < context.max_receives:
+    if unexplained < context.max_receives + (0 if context.has_count else UNCOUNTED_RECEIVES):
         return None
     text = (
         f"It was received {context.receive_count} times, {unexplained} of them without an end: "

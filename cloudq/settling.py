@@ -88,9 +88,13 @@ class Settler:
                     releases.append((index, Release(delivery, delay, body, is_counted)))
                 case Dead(reason):
                     dead.append((index, (delivery, reason)))
-        _settle(self._broker.ack, acks, answers)
-        _settle(self._broker.release, releases, answers)
-        _settle(self._broker.dead_letter, dead, answers)
+        for queue in dict.fromkeys(delivery.queue for delivery, _ in items):
+            # Queue by queue: one that is gone must not hold up the others.
+            _settle(self._broker.ack, [one for one in acks if one[1].queue == queue], answers)
+            _settle(
+                self._broker.release, [one for one in releases if one[1].delivery.queue == queue], answers
+            )
+            _settle(self._broker.dead_letter, [one for one in dead if one[1][0].queue == queue], answers)
         for (delivery, execution), outcome, answer in zip(items, outcomes, answers, strict=True):
             _log(delivery, execution, outcome, answer)
         return answers

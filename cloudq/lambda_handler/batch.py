@@ -25,10 +25,6 @@ logger = logging.getLogger(__name__)
 _UNSETTLED = Backoff(base=5.0, max=900.0)
 """How long a record waits whose result, follow-up or dead letter wasn't taken; it grows with its receives."""
 
-_UNRUN = 100
-"""Receives that are no sign of poison: records that go back unrun, as a batch's time is over or their group
-stands still, cost one each time, and SQS can't be told not to count them."""
-
 
 class Batch:
     """The records of one invocation.
@@ -89,7 +85,7 @@ class Batch:
     def _context(self, delivery: Delivery) -> Context:
         queue = delivery.queue
         if queue not in self._max_receives:
-            self._max_receives[queue] = self._app.queue(queue).max_receives + _UNRUN
+            self._max_receives[queue] = self._app.queue(queue).max_receives
         return Context(
             queue=queue,
             receive_count=delivery.receive_count,

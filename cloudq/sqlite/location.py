@@ -44,7 +44,7 @@ def locate(url: str) -> Location:
     if not address.startswith(_SCHEME):
         name = address.removeprefix("sqlite:").lstrip("/") or "queue.db"
         raise ConfigurationError(
-            f"{url!r}: write {_SCHEME}{name} for a path from the working directory, {_SCHEME}/{name} for "
+            f"{url!r}: write {_SCHEME}{name} for a path from the project's folder, {_SCHEME}/{name} for "
             "one from the root."
         )
     if path in {"", "/", ":memory:"}:

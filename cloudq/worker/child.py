@@ -16,8 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cloudq.app import App
-from cloudq.delivery import Execution
-from cloudq.execution import Context, execute
+from cloudq.execution import Context, crashed, execute
 from cloudq.worker.executors import Executor, Job
 from cloudq.worker.frames import Reader, pack, pack_execution
 
@@ -76,19 +75,23 @@ class Child:
             is_lease_lost=lambda: tag in self._lost,
         )
         self._say("started", tag)
-        execution = execute(self._app, body, context)
+        try:
+            words = pack_execution(execute(self._app, body, context))
+        except BaseException as error:  # noqa: BLE001 - a KeyboardInterrupt, or what can't be packed
+            words = pack_execution(crashed(body, context, f"{type(error).__name__} broke its run: {error}"))
         if os.getpid() != self._pid:
             os._exit(0)  # the task has forked, and its other half comes back here, to take what isn't its own
-        self._finish(tag, execution)
-
-    def _finish(self, tag: int, execution: Execution) -> None:
         self._lost.discard(tag)
-        self._say("finished", tag, pack_execution(execution))
+        self._say("finished", tag, words)
 
     def _say(self, *words: Any) -> None:
-        # A supervisor that is gone is the listener's business.
-        with self._writing, contextlib.suppress(OSError):
-            self._connection.sendall(pack(*words))
+        try:
+            with self._writing:
+                self._connection.sendall(pack(*words))
+        except OSError as error:
+            # The supervisor is gone, or a task has closed what isn't its own: nobody hears this child.
+            logger.debug("the supervisor can't be told: %s", error, extra={"action": "supervisor_gone"})
+            self._on_orphaned()
 
     def _listen(self) -> None:
         reader = Reader()

@@ -115,7 +115,7 @@ def open_app(program: Program) -> App:
 
 def serve_child(app: App, connection: socket.socket, program: Program) -> None:
     """Be a child, to the process's end."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # stopping is the supervisor's decision
+    os.register_at_fork(after_in_child=_heed_signals)
     # By the line, so that what a task prints is seen though its process is killed.
     sys.stdout = io.TextIOWrapper(
         sys.stdout.buffer, sys.stdout.encoding, sys.stdout.errors, line_buffering=True
@@ -205,14 +205,26 @@ class _Forkserver:
 
 
 def _nothing(_number: int, _frame: FrameType | None) -> None:
-    """For SIGCHLD, which is only to wake the loop through the wakeup descriptor."""
+    """For SIGCHLD, which wakes the loop by the wakeup descriptor, and for what is to be passed over."""
 
 
 def _must_spawn() -> bool:
     return sys.platform == "darwin" or threading.active_count() > 1
 
 
+def _pass_over_signals() -> None:
+    """Stopping is the supervisor's decision. By a handler: ignoring is inherited by what a task starts."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _nothing)
+
+
+def _heed_signals() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def _main(role: str, descriptor: str, text: str) -> None:
+    _pass_over_signals()
     program = Program(**json.loads(text))
     connection = socket.socket(fileno=int(descriptor))
     os.set_inheritable(connection.fileno(), False)
@@ -228,11 +240,11 @@ def _main(role: str, descriptor: str, text: str) -> None:
         return
     if role == _CHILD:
         serve_child(app, connection, program)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     gc.freeze()  # what is shared with the children stays shared
     connection.sendall(pack("snapshot", snapshot.to_json()))
     _Forkserver(app, connection, program).serve()
 
 
 if __name__ == "__main__":
-    _main(*sys.argv[1:])
+    with contextlib.suppress(BrokenPipeError):  # the supervisor was killed while this one started
+        _main(*sys.argv[1:])

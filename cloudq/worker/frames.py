@@ -27,7 +27,9 @@ from cloudq.delivery import (
 
 __all__ = ["FrameError", "Reader", "pack", "pack_execution", "unpack_execution"]
 
-_LENGTH = struct.Struct(">I")
+_HEAD = struct.Struct(">4sI")
+_MAGIC = b"cq1\n"
+"""Before each length: what a task writes here by mistake is known at once."""
 _LONGEST = 512 * 1024 * 1024
 
 
@@ -38,7 +40,7 @@ class FrameError(ValueError):
 def pack(*words: Any) -> bytes:
     """A frame."""
     data = marshal.dumps(words)
-    return _LENGTH.pack(len(data)) + data
+    return _HEAD.pack(_MAGIC, len(data)) + data
 
 
 class Reader:
@@ -55,14 +57,14 @@ class Reader:
         """
         self._buffer += data
         at = 0
-        while len(self._buffer) - at >= _LENGTH.size:
-            (length,) = _LENGTH.unpack_from(self._buffer, at)
-            end = at + _LENGTH.size + length
-            if length > _LONGEST:
-                raise FrameError(f"a frame of {length} bytes")
+        while len(self._buffer) - at >= _HEAD.size:
+            magic, length = _HEAD.unpack_from(self._buffer, at)
+            end = at + _HEAD.size + length
+            if magic != _MAGIC or length > _LONGEST:
+                raise FrameError(f"{bytes(self._buffer[at : at + 40])!r} begins no frame")
             if len(self._buffer) < end:
                 break
-            yield _words(bytes(self._buffer[at + _LENGTH.size : end]))
+            yield _words(bytes(self._buffer[at + _HEAD.size : end]))
             at = end
         del self._buffer[:at]
 

@@ -33,6 +33,7 @@ MOST_AHEAD = 500
 MOST_IN_CHILD = 50
 MOST_UNSETTLED = 1000
 """Ended runs that wait for a broker or a backend that doesn't answer, before nothing more is received."""
+MOST_SUSPECTS = 10_000
 MOST_BYTES = 64 * 1024 * 1024
 _SMOOTHING = 0.1
 _LONGEST_BACKOFF = 30.0
@@ -61,6 +62,7 @@ class Holding:
         execution: What its run came to.
         is_changing: Whether a lease-changing request is under way.
         is_lost: Whether its lease is somebody else's by now.
+        is_suspect: Whether it ran in a process that died, with others beside it: it is run alone.
         not_before: When its next lease-changing request may go out.
         tries: Settlements that came to nothing.
     """
@@ -74,6 +76,7 @@ class Holding:
     execution: Execution | None = None
     is_changing: bool = False
     is_lost: bool = False
+    is_suspect: bool = False
     not_before: float = 0.0
     tries: int = 0
 
@@ -90,6 +93,8 @@ class Holding:
 class _Child:
     slots: int
     held: set[int] = field(default_factory=set[int])
+    is_reserved: bool = False
+    """For a suspect: given nothing else until that one has run, or, before, until it is empty."""
 
 
 class Ledger:
@@ -97,18 +102,17 @@ class Ledger:
 
     Args:
         lease: Seconds of a lease, as received and as extended.
-        detects_lost: Whether the broker itself tells when a lapsed lease is settled.
     """
 
-    def __init__(self, *, lease: float, detects_lost: bool = True) -> None:
+    def __init__(self, *, lease: float) -> None:
         self._lease = lease
-        self._detects_lost = detects_lost
         self._tags = count(1)
         self._held: dict[int, Holding] = {}
-        self._ready: deque[Holding] = deque()
+        self._ready: deque[Holding] = deque()  # what is READY, and some that no longer is
         self._groups: dict[tuple[str, str], deque[Holding]] = {}
         self._children: dict[int, _Child] = {}
         self._finished: dict[int, Holding] = {}
+        self._suspects: dict[str, None] = {}
         self._bytes = 0
         self._mean: float | None = None
 
@@ -140,6 +144,10 @@ class Ledger:
         begun = [one for one in held if one.state is State.RUNNING]
         waiting = [one for one in held if one.state is State.ASSIGNED]
         self._make_ready(waiting)
+        if len(begun) > 1:
+            self._suspects |= dict.fromkeys(one.delivery.id for one in begun)
+            for oldest in list(self._suspects)[:-MOST_SUSPECTS]:
+                del self._suspects[oldest]
         return begun
 
     # Supply
@@ -157,6 +165,7 @@ class Ledger:
         """Hold what a receive brought; its leases count from before it was sent."""
         for delivery in deliveries:
             holding = Holding(next(self._tags), delivery, lease_until=asked_at + self._lease)
+            holding.is_suspect = delivery.id in self._suspects
             self._held[holding.tag] = holding
             self._bytes += len(delivery.body)
             self._ready.append(holding)
@@ -167,19 +176,22 @@ class Ledger:
         """Give ready messages to children that have room, the emptiest first."""
         given: dict[int, list[Holding]] = {}
         kept: list[Holding] = []
-        while self._ready:
-            child = self._emptiest()
-            if child is None:
-                break
+        has_room = True
+        while self._ready and has_room:
             holding = self._ready.popleft()
+            if not self._is_ready(holding):
+                continue
             if holding.lease_until <= now and not holding.is_changing:
-                self._forget(holding)
+                self._drop(holding)
             elif holding.lease_until <= now or self._must_wait(holding):
                 kept.append(holding)
-            else:
+            elif (child := self._place(holding)) is not None:
                 holding.state, holding.child = State.ASSIGNED, child
                 self._children[child].held.add(holding.tag)
                 given.setdefault(child, []).append(holding)
+            else:
+                kept.append(holding)
+                has_room = holding.is_suspect
         self._ready.extendleft(reversed(kept))
         return given
 
@@ -216,18 +228,23 @@ class Ledger:
     def give_back_ready(self, why: str) -> None:
         """Release all that hasn't been given to a child, as though it had not been received."""
         while self._ready:
-            self.finish(self._ready.popleft().tag, Execution(outcome=Requeue(why=why)))
+            holding = self._ready.popleft()
+            if self._is_ready(holding):
+                self.finish(holding.tag, Execution(outcome=Requeue(why=why)))
 
     # Settling and extending
 
     def due_settlements(self, now: float) -> list[Holding]:
-        """What is to be settled now; each is marked as changing until `settled` says what came of it."""
+        """What is to be settled now; each is marked as changing until `settled` says what came of it.
+
+        What has lost its lease is dropped: somebody else may run it, whose record and receipt it would harm.
+        """
         due: list[Holding] = []
         for holding in list(self._finished.values()):
             if holding.is_changing or holding.not_before > now:
                 continue
-            if (holding.is_lost or holding.lease_until <= now) and not self._detects_lost:
-                self._forget(holding)  # the broker would delete what somebody else runs by now
+            if holding.is_lost or holding.lease_until <= now:
+                self._drop(holding)
             else:
                 holding.is_changing = True
                 due.append(holding)
@@ -241,7 +258,7 @@ class Ledger:
             holding.tries += 1
             holding.not_before = now + min(_LONGEST_BACKOFF, 0.1 * 2.0 ** min(holding.tries, 16))
         else:
-            self._end(holding)
+            self._end(holding, answer)
 
     def due_extensions(self, now: float) -> list[Holding]:
         """Whose lease is to be extended now; each is marked as changing until `extended`.
@@ -276,8 +293,7 @@ class Ledger:
             if holding.is_lost or holding.is_changing or holding.lease_until > now:
                 continue
             if holding.state is State.READY:
-                self._ready.remove(holding)
-                self._forget(holding)
+                self._drop(holding)
             else:
                 holding.is_lost = True
                 if holding.child is not None:
@@ -292,9 +308,25 @@ class Ledger:
         """Whether a message before it in its group isn't settled yet."""
         return holding.group is not None and self._groups[holding.group][0] is not holding
 
+    def _is_ready(self, holding: Holding) -> bool:
+        return holding.state is State.READY and holding.tag in self._held
+
+    def _place(self, holding: Holding) -> int | None:
+        """The child to give it to; a suspect needs one to itself, which is emptied for it."""
+        if not holding.is_suspect:
+            return self._emptiest()
+        reserved = next((number for number, child in self._children.items() if child.is_reserved), None)
+        if reserved is None:
+            reserved = min(self._children, key=lambda one: len(self._children[one].held), default=None)
+            if reserved is not None:
+                self._children[reserved].is_reserved = True
+        return reserved if reserved is not None and not self._children[reserved].held else None
+
     def _emptiest(self) -> int | None:
         best, most = None, 0
         for number, child in self._children.items():
+            if child.is_reserved:
+                continue
             window = child.slots + _ahead(child.slots, self._mean, CHILD_HORIZON, MOST_IN_CHILD)
             if window - len(child.held) > most:
                 best, most = number, window - len(child.held)
@@ -307,22 +339,28 @@ class Ledger:
 
     def _take_from_child(self, holding: Holding) -> None:
         if holding.child is not None and holding.child in self._children:
-            self._children[holding.child].held.discard(holding.tag)
+            child = self._children[holding.child]
+            child.held.discard(holding.tag)
+            child.is_reserved = child.is_reserved and not holding.is_suspect
         holding.child = None
 
-    def _end(self, holding: Holding) -> None:
-        """Its lease is ended. Where it went back to the queue, its group goes with it: none may overtake."""
+    def _end(self, holding: Holding, answer: Answer) -> None:
+        """Its lease is ended."""
+        outcome = holding.execution.outcome if holding.execution else None
+        if isinstance(answer, Settled) and isinstance(outcome, (Done, Ignored, Dead)):
+            self._suspects.pop(holding.delivery.id, None)
+            self._forget(holding)
+        else:
+            self._drop(holding)
+
+    def _drop(self, holding: Holding) -> None:
+        """It goes, and its message stays in the queue: so its group goes back, and none overtakes it."""
         mates = list(self._groups.get(holding.group, ())) if holding.group else []
         self._forget(holding)
-        outcome = holding.execution.outcome if holding.execution else None
-        if isinstance(outcome, (Done, Ignored, Dead)):
-            return
         for mate in mates:
             if mate.state is State.READY:
-                self._ready.remove(mate)
-                self.finish(
-                    mate.tag, Execution(outcome=Requeue(why="the message before it in its group waits"))
-                )
+                why = "the message before it in its group waits"
+                self.finish(mate.tag, Execution(outcome=Requeue(why=why)))
 
     def _forget(self, holding: Holding) -> None:
         self._take_from_child(holding)

@@ -74,7 +74,7 @@ class Supervisor:
     def __init__(self, app: App, snapshot: Snapshot, crew: Crew, plan: Plan, clock: Clock) -> None:
         self._app, self._snapshot, self._plan, self._clock = app, snapshot, plan, clock
         self._limits = app.broker.limits
-        self._ledger = Ledger(lease=plan.lease, detects_lost=self._limits.detects_lost_ack)
+        self._ledger = Ledger(lease=plan.lease)
         self._settler = Settler(app.broker, app.results)
         self._loop = Loop()
         self._children = Children(crew, self._loop, self._heard, self._ended)
@@ -189,9 +189,22 @@ class Supervisor:
             self._stop()
 
     def _settle(self, due: list[Holding]) -> list[Answer]:
-        return self._settler.settle(
-            [(one.delivery, one.execution) for one in due if one.execution is not None]
-        )
+        items = [(one.delivery, one.execution) for one in due if one.execution is not None]
+        try:
+            return self._settler.settle(items)
+        except Exception:
+            if len(items) == 1:
+                raise
+            # One of them breaks what settles it, and must not hold up the others.
+            logger.exception("a batch can't be settled: one by one", extra={"action": "unexpected_error"})
+            return [answer for one in due for answer in self._settle_alone(one)]
+
+    def _settle_alone(self, one: Holding) -> list[Answer]:
+        try:
+            return self._settle([one])
+        except Exception as error:
+            logger.exception("a message can't be settled", extra={"action": "unexpected_error"})
+            return [Unknown(f"{type(error).__name__}: {error}")]
 
     def _settled(self, due: list[Holding], answer: list[Answer] | CloudqError) -> None:
         now = self._clock.monotonic()
@@ -217,8 +230,9 @@ class Supervisor:
                 raise FrameError(f"{frame[:1]!r} means nothing")
 
     def _ended(self, news: Exited, was_heard: bool) -> None:  # noqa: FBT001 - a callback
-        for holding in self._ledger.leave(news.number):
-            self._ledger.finish(holding.tag, self._post_mortem(holding, news))
+        begun = self._ledger.leave(news.number)
+        for holding in begun:
+            self._ledger.finish(holding.tag, self._post_mortem(holding, news, is_alone=len(begun) == 1))
         is_dismissed = news.number in self._dismissed
         self._dismissed.discard(news.number)
         if self._stop_at is not None:
@@ -234,7 +248,7 @@ class Supervisor:
             CloudqError(f"{self._early_deaths} children in a row died before they were ready: {news.cause}.")
         )
 
-    def _post_mortem(self, holding: Holding, news: Exited) -> Execution:
+    def _post_mortem(self, holding: Holding, news: Exited, *, is_alone: bool) -> Execution:
         delivery = holding.delivery
         context = Context(
             queue=delivery.queue,
@@ -247,6 +261,8 @@ class Supervisor:
             return timed_out(delivery.body, context, policy, limit)
         if news.number in self._dismissed:
             return given_back(delivery.body, "its process was ended with another task's")
+        if not is_alone:
+            return given_back(delivery.body, f"{news.cause}; it or another did it: it is run again, alone")
         return crashed(delivery.body, context, news.cause, retries=policy.retries)
 
     def _kill_overdue(self, holding: Holding) -> None:
@@ -321,5 +337,5 @@ def _task_of(delivery: Delivery) -> str:
     """The task's name; empty where the body is no message, which `execute` says."""
     try:
         return str(json.loads(delivery.body)["task"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return ""

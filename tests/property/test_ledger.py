@@ -41,6 +41,8 @@ class LedgerMachine(RuleBasedStateMachine):
         self.extending: dict[int, float] = {}
         self.settling: set[int] = set()
         self.ended: set[int] = set()
+        self.acked: set[int] = set()
+        self.broken: dict[str | None, int] = {}
 
     def tags(self, *states: State) -> list[int]:
         return sorted(tag for tag in self.alive if (held := self.ledger.get(tag)) and held.state in states)
@@ -54,6 +56,8 @@ class LedgerMachine(RuleBasedStateMachine):
             assert tag in self.ended or self.lapsed_at(tag), f"{tag} vanished under a live lease"
             assert tag not in self.extending
             assert tag not in self.settling
+            if tag not in self.acked:
+                self.broken[self.alive[tag].group] = self.numbers
             del self.alive[tag]
 
     def lapsed_at(self, tag: int) -> bool:
@@ -91,11 +95,13 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule()
     def assign(self) -> None:
         given = self.ledger.assign(self.now)
+        self.check_gone()
         for child, holdings in given.items():
             assert child in self.children
             for holding in holdings:
                 assert self.leases[holding.tag] > self.now, "a lapsed message was handed out"
-        self.check_gone()
+                group = holding.delivery.group
+                assert group is None or holding.tag > self.broken.get(group, 0), "one before it went back"
 
     @precondition(lambda self: self.with_living_children(State.ASSIGNED))
     @rule(data=st.data())
@@ -148,6 +154,9 @@ class LedgerMachine(RuleBasedStateMachine):
         self.settling.remove(tag)
         if not isinstance(answer, Unknown):
             self.ended.add(tag)
+        outcome = self.ledger[tag].execution.outcome
+        if isinstance(answer, Settled) and isinstance(outcome, (Done, Ignored, Dead)):
+            self.acked.add(tag)
         self.ledger.settled(tag, answer, self.now)
         self.check_gone()
 

@@ -318,3 +318,32 @@ def test_every_setting_says_what_it_is():
 
     for name in SETTINGS:
         assert re.search(rf'^    {name}: .*\n    """\S', body, re.MULTILINE), name
+
+
+def test_relative_sqlite_path_is_the_same_file_from_every_folder(tmp_path, monkeypatch):
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.cloudq]\nbroker_url = "sqlite:///my queue.db?synchronous=normal"\n'
+    )
+    (tmp_path / "below").mkdir()
+
+    monkeypatch.chdir(tmp_path)
+    at_the_root = Conf(environ={}).settings.broker_url
+    monkeypatch.chdir(tmp_path / "below")
+    below = Conf(environ={}).settings.broker_url
+
+    assert at_the_root == below == f"sqlite:///{tmp_path}/my queue.db?synchronous=normal"
+
+
+def test_absolute_sqlite_path_stays_as_it_is(tmp_path):
+    url = f"sqlite:///{tmp_path}/queue.db"
+
+    assert Conf({"result_backend": url, "broker_url": "memory://"}, environ={}).settings.result_backend == url
+
+
+def test_relative_sqlite_path_leads_to_the_same_file_after_a_change_of_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    conf = Conf({"broker_url": "sqlite:///queue.db"}, environ={})
+    before = conf.settings.broker_url
+    monkeypatch.chdir("/")
+
+    assert conf.settings.broker_url == before == f"sqlite:///{tmp_path}/queue.db"

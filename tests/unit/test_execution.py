@@ -19,7 +19,7 @@ from cloudq.clock import FakeClock
 from cloudq.codec import decode, encode
 from cloudq.delivery import Dead, Done, Execution, Ignored, Requeue, RetryLater
 from cloudq.errors import BackendError, BackendUnavailableError
-from cloudq.execution import UNKNOWN_RECEIVES, Context, crashed, execute, timed_out
+from cloudq.execution import UNCOUNTED_RECEIVES, UNKNOWN_RECEIVES, Context, crashed, execute, timed_out
 from cloudq.message import Message
 from cloudq.request import running
 from cloudq.results import Record, State
@@ -583,7 +583,14 @@ class TestPoison:
 
         assert runner.run(context=replace(SQS, receive_count=31, max_receives=3)).outcome == Done(1)
 
-    @pytest.mark.parametrize("count", [14, 50, 5000])
+    def test_receives_that_cannot_be_told_not_to_count_are_no_poison(self, runner: Runner):
+        runner.task(lambda: 1, retries=0)
+
+        context = replace(SQS, receive_count=UNCOUNTED_RECEIVES, max_receives=1)
+
+        assert runner.run(context=context).outcome == Done(1)
+
+    @pytest.mark.parametrize("count", [10 + UNCOUNTED_RECEIVES + 4, 5000])
     def test_message_that_kills_whoever_runs_it_is_poison_where_nothing_counts(
         self, plain: Runner, count: int
     ):

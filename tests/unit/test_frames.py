@@ -43,11 +43,13 @@ def test_half_a_frame_is_none():
     "data",
     [
         b"hello, world: this is a task's print",
-        b"\x00\x00\x00\x01?",
-        b"\x00\x00\x00\x01N",
-        b"\x00\x00\x00\x00",
+        b"\x00\x00\x00\x00\x00\x00\x00\x00",
+        b"cq1\n\x00\x00\x00\x01?",
+        b"cq1\n\x00\x00\x00\x01N",
+        b"cq1\n\x00\x00\x00\x00",
+        b"cq1\n\xff\xff\xff\xff",
     ],
-    ids=["text", "no such type", "no tuple", "nothing"],
+    ids=["text", "zeros", "no such type", "no tuple", "nothing", "too long"],
 )
 def test_what_is_no_frame_is_an_error(data: bytes):
     with pytest.raises(FrameError):

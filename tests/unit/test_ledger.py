@@ -24,10 +24,8 @@ def delivery(number: int, *, group: str | None = None) -> Delivery:
     )
 
 
-def ledger_with(
-    count: int = 1, *, slots: int = 1, children: int = 1, detects_lost: bool = True, group: str | None = None
-):
-    ledger = Ledger(lease=LEASE, detects_lost=detects_lost)
+def ledger_with(count: int = 1, *, slots: int = 1, children: int = 1, group: str | None = None):
+    ledger = Ledger(lease=LEASE)
     for child in range(children):
         ledger.join(child, slots)
     ledger.admit([delivery(number, group=group) for number in range(1, count + 1)], asked_at=0.0)
@@ -206,8 +204,8 @@ def test_a_lapsed_message_that_waits_is_dropped():
     assert ledger.get(2) is None
 
 
-def test_a_lapsed_message_is_not_acked_where_the_broker_would_delete_it_under_its_new_holder():
-    ledger = ledger_with(1, detects_lost=False)
+def test_a_message_that_lost_its_lease_is_not_settled():
+    ledger = ledger_with(1)
     ledger.assign(0.0)
     run(ledger, 1)
 
@@ -215,12 +213,105 @@ def test_a_lapsed_message_is_not_acked_where_the_broker_would_delete_it_under_it
     assert len(ledger) == 0
 
 
-def test_a_lapsed_message_is_settled_where_the_broker_tells_whose_it_is():
-    ledger = ledger_with(1, detects_lost=True)
+def test_a_group_goes_back_with_a_head_that_lost_its_lease():
+    ledger = ledger_with(2, slots=4, group="a")
     ledger.assign(0.0)
     run(ledger, 1)
+    ledger[2].lease_until = 120.0
 
-    assert tags(ledger.due_settlements(60.0)) == [1]
+    ledger.due_settlements(60.0)
+
+    assert ledger.assign(60.0) == {}
+    assert tags(ledger.due_settlements(60.0)) == [2]
+
+
+def test_a_group_goes_back_with_a_head_whose_ack_came_too_late():
+    ledger = ledger_with(2, slots=4, group="a")
+    ledger.assign(0.0)
+    run(ledger, 1)
+    ledger.due_settlements(1.0)
+
+    ledger.settled(1, Lost(), 1.0)
+
+    assert ledger.assign(1.0) == {}
+    assert tags(ledger.due_settlements(1.0)) == [2]
+
+
+def again(ledger: Ledger, *numbers: int) -> None:
+    """What was given back comes again."""
+    for holding in ledger.due_settlements(0.0):
+        ledger.settled(holding.tag, Settled(), 0.0)
+    ledger.admit([delivery(number) for number in numbers], asked_at=0.0)
+
+
+def die_together(ledger: Ledger, *numbers: int) -> None:
+    """Several run in one process, and it dies."""
+    ledger.assign(0.0)
+    for tag in numbers:
+        ledger.start(tag, 0.0)
+    for holding in ledger.leave(0):
+        ledger.finish(holding.tag, Execution(outcome=Requeue()))
+    ledger.join(1, 4)
+
+
+def test_those_that_ran_in_a_process_that_died_are_run_again_one_at_a_time():
+    ledger = ledger_with(2, slots=4)
+    die_together(ledger, 1, 2)
+
+    again(ledger, 1, 2)
+    first = ledger.assign(0.0)
+    between = ledger.assign(0.0)
+    run(ledger, 3)
+    second = ledger.assign(0.0)
+
+    assert (tags(first[1]), between, tags(second[1])) == ([3], {}, [4])
+
+
+def test_others_wait_while_a_suspect_runs_and_go_on_after_it():
+    ledger = ledger_with(2, slots=4)
+    die_together(ledger, 1, 2)
+    again(ledger, 1, 9)
+
+    first = ledger.assign(0.0)
+    run(ledger, 3)
+    second = ledger.assign(0.0)
+
+    assert (tags(first[1]), tags(second[1])) == ([3], [4])
+
+
+def test_a_busy_child_is_emptied_for_a_suspect():
+    ledger = ledger_with(2, slots=4)
+    die_together(ledger, 1, 2)
+    again(ledger, 8, 9)
+    ledger.assign(0.0)
+    ledger.admit([delivery(1), delivery(7)], asked_at=0.0)
+
+    while_busy = ledger.assign(0.0)
+    run(ledger, 3)
+    run(ledger, 4)
+    when_empty = ledger.assign(0.0)
+
+    assert while_busy == {}
+    assert tags(when_empty[1]) == [5]
+
+
+def test_one_that_died_alone_is_no_suspect():
+    ledger = ledger_with(1)
+    die_together(ledger, 1)
+    again(ledger, 1, 9)
+
+    assert tags(ledger.assign(0.0)[1]) == [2, 3]
+
+
+def test_a_suspect_that_ended_well_is_none_any_more():
+    ledger = ledger_with(2, slots=4)
+    die_together(ledger, 1, 2)
+    again(ledger, 1)
+    ledger.assign(0.0)
+    run(ledger, 3)
+    again(ledger, 1, 9)
+
+    assert tags(ledger.assign(0.0)[1]) == [4, 5]
 
 
 def test_a_run_past_its_time_limit_is_named():
