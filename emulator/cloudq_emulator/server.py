@@ -71,7 +71,6 @@ class Server:
         self._callers = Callers(account)
         self.account = account
         self.clock = MovableClock()
-        self.clock_file = ClockFile(self.clock)
         self.counts = RequestCounts()
         self.sqs = SqsService(self.clock)
         self.faults = Faults()

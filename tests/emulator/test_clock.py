@@ -11,11 +11,13 @@ import threading
 import time
 import zipfile
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 import cloudq
 from cloudq.clock import SystemClock
+from cloudq_emulator import remote
 
 LATER = datetime(2040, 1, 1, tzinfo=UTC)
 ROLE = "arn:aws:iam::000000000000:role/role"
@@ -240,6 +242,15 @@ os.wait()
     done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=40, check=True)
 
     assert [round(float(line), -1) for line in done.stdout.split()] == [86_400, 86_400]
+
+
+def test_an_emulator_that_stops_leaves_nothing_behind(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+
+    with remote.running() as emulator:
+        assert list(tmp_path.glob("cloudq-clock-*")) == [Path(emulator.clock_path)]
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_clock_that_is_gone_is_not_followed(tmp_path):
