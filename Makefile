@@ -41,7 +41,7 @@ format: $(VENV)/.dev ## put the code into the project's format
 template: $(VENV)/.dev ## write template.yaml anew from examples/shop
 	@$(BIN)/cloudq infra template -A examples.shop.tasks -o template.yaml
 
-bench-emulator: $(VENV)/.dev ## the emulator beside moto_server; ten minutes, a half with BENCH=--quick
+bench-emulator: $(VENV)/.dev ## the emulator beside moto_server; eight minutes, one with BENCH=--quick
 	@$(BIN)/python -m benchmarks.emulator $(BENCH)
 
 bench-instructions: $(VENV)/.dev ## instructions of hot paths, by callgrind: two minutes, the same however busy it is
@@ -51,7 +51,7 @@ bench-instructions: $(VENV)/.dev ## instructions of hot paths, by callgrind: two
 	@$(PYTHON) -m venv .venv-peers
 	@.venv-peers/bin/pip --disable-pip-version-check --quiet install -r $< && touch $@
 
-bench-tasks: $(VENV)/.dev .venv-peers/.done ## cloudq's worker and sender beside Huey, Celery and dramatiq: ten minutes
+bench-tasks: $(VENV)/.dev .venv-peers/.done ## cloudq's worker and sender beside Huey, Celery and dramatiq: six minutes
 	@$(BIN)/python -m benchmarks.tasks $(BENCH)
 
 browser-test: $(VENV)/.dev ## the emulator's page in headless Chromium, which it installs (apt-get) where there is none
@@ -80,4 +80,4 @@ build: $(VENV)/.dev ## the wheel and the sdist, in dist/
 	@$(BIN)/python -m build --outdir dist .
 
 clean: ## remove what was built and installed
-	rm -rf $(VENV) .clients dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache demo-output
+	rm -rf $(VENV) .venv-peers .clients dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache demo-output

@@ -81,7 +81,7 @@ class Response:
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
-class HangUp(Exception):  # noqa: N818 - no error, an order
+class HangUp(Exception):
     """Raised by a handler's coroutine: reset the connection instead of answering."""
 
 
