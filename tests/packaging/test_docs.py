@@ -27,6 +27,13 @@ def blocks(page: Path, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
 
 
+def write_files(page: Path, folder: Path) -> None:
+    """A page's files: a block that begins with a file's name is that file."""
+    for block in blocks(page, "python"):
+        first, _, _ = block.partition("\n")
+        (folder / first.removeprefix("# ")).write_text(block)
+
+
 def environment(**more: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("CLOUDQ_", "AWS_"))}
     return {**kept, "PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONUNBUFFERED": "1", **more}
@@ -48,10 +55,8 @@ def run(*command: str, cwd: Path, **more: str) -> str:
 
 @pytest.fixture
 def readme(tmp_path: Path) -> Path:
-    """README's files, in a folder of their own: a block that begins with a file's name is that file."""
-    for block in blocks(ROOT / "README.md", "python"):
-        first, _, _ = block.partition("\n")
-        (tmp_path / first.removeprefix("# ")).write_text(block)
+    """README's files, in a folder of their own."""
+    write_files(ROOT / "README.md", tmp_path)
     return tmp_path
 
 
@@ -94,6 +99,14 @@ def test_readme_s_example_prints_the_same_on_the_emulator(readme: Path):
         printed = [line.rstrip() for _, line in zip(shown, process.stdout, strict=False)]
 
     assert printed == shown
+
+
+def test_messages_go_between_cloudq_and_plain_boto3_as_the_page_shows(tmp_path: Path):
+    page = ROOT / "docs" / "sending.md"
+    write_files(page, tmp_path)
+    (command,) = blocks(page, "sh")
+
+    run("sh", "-c", command.replace("cloudq emulate", "cloudq emulate --port 0"), cwd=tmp_path)
 
 
 @pytest.mark.parametrize("page", ["tasks", "configuration"])
