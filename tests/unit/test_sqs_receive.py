@@ -5,9 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from cloudq.brokers.sqs.transport import BusyError, RefusedError
 from cloudq.clock import SystemClock
 from cloudq.delivery import Reason
 from cloudq.errors import BrokerUnavailableError, QueueNotFoundError
+from cloudq.queues import Queue
 from tests.scripted_sqs import HastyClock, ScriptedSqs, failing, message, name_of
 
 PATIENCE = 10.0
@@ -54,9 +56,26 @@ def waters():
     return Waters()
 
 
+class Deletable(ScriptedSqs):
+    """A broker's queues can be deleted under it, although their URLs are known."""
+
+    def __init__(self, waters):
+        self.deleted: set[str] = set()
+        super().__init__(ReceiveMessage=self._receive, CreateQueue=self._create)
+        self._waters = waters
+
+    def _receive(self, params):
+        if name_of(params) in self.deleted:
+            return QueueNotFoundError("deleted", queue=name_of(params))
+        return self._waters(params)
+
+    def _create(self, params):
+        self.deleted.discard(params["QueueName"])
+
+
 @pytest.fixture
 def aws(waters):
-    return ScriptedSqs(ReceiveMessage=waters)
+    return Deletable(waters)
 
 
 @pytest.fixture
@@ -329,9 +348,143 @@ def test_an_error_after_something_was_found_loses_nothing(aws, waters, broker, c
     waters.put("a", message("1"))
 
     assert [one.body for one in receive(broker, "a", "gone")] == [b"1"]
-    assert "look_failed" in {record.action for record in caplog.records}
+    assert "queue_failed" in {record.action for record in caplog.records}
     with pytest.raises(QueueNotFoundError):
         receive(broker, "gone", wait=0)
+
+
+@pytest.fixture
+def clock():
+    return HastyClock()
+
+
+@pytest.fixture
+def gone(aws, waters, clock):
+    """A broker on a clock that a test moves, which has received from `gone` before that was deleted."""
+    broker = aws.broker(clock)
+    waters.put("gone", message("old"))
+    broker.receive(["gone", "a"], limit=1, lease=60.0, wait=0)
+    aws.deleted.add("gone")
+    yield broker
+    broker.close()
+    for queue in list(waters.polls):
+        waters.answer(queue)
+
+
+def looks(aws, queue):
+    return [name_of(asked) for asked in aws.asked("ReceiveMessage")].count(queue)
+
+
+@pytest.mark.parametrize("order", [("gone", "a"), ("a", "gone")])
+def test_a_deleted_queue_does_not_starve_the_others(waters, gone, order, caplog):
+    for number in range(3):
+        waters.put("a", message(str(number)))
+
+        assert [one.body for one in receive(gone, *order, limit=5)] == [str(number).encode()]
+
+    (record,) = [record for record in caplog.records if record.action == "queue_failed"]
+    assert (record.levelname, record.queue) == ("WARNING", "gone")
+
+
+@pytest.mark.parametrize("order", [("gone", "a"), ("a", "gone")])
+def test_a_wait_beside_a_deleted_queue_ends_when_a_message_arrives(aws, waters, pool, order):
+    broker = aws.broker(SystemClock())
+    waters.put("gone", message("old"))
+    receive(broker, "gone", wait=0)
+    aws.deleted.add("gone")
+
+    waiting = pool.submit(receive, broker, *order)
+    waters.answer("a", message("here"))
+
+    assert [one.body for one in waiting.result(PATIENCE)] == [b"here"]
+    broker.close()
+
+
+def test_a_deleted_queue_is_asked_and_told_of_less_and_less_often(aws, gone, clock, caplog):
+    asked_at = []
+    began, count = clock.monotonic(), looks(aws, "gone")
+    for _ in range(200):
+        assert receive(gone, "gone", "a", wait=0) == []
+        if looks(aws, "gone") > count:
+            count = looks(aws, "gone")
+            asked_at.append(clock.monotonic() - began)
+        clock.advance(1)
+
+    assert asked_at == [0, 5, 15, 35, 75, 135, 195]
+    told = [record for record in caplog.records if record.action == "queue_failed"]
+    assert len(told) == len(asked_at)
+
+
+def test_a_queue_that_is_back_is_received_from_again(aws, waters, gone, clock, caplog):
+    caplog.set_level("INFO", "cloudq")
+    receive(gone, "gone", "a", wait=0)
+    aws.deleted.clear()
+    waters.put("gone", message("new"))
+
+    assert receive(gone, "gone", "a", wait=0) == []
+    clock.advance(5)
+
+    assert [one.body for one in receive(gone, "gone", "a", wait=0)] == [b"new"]
+    assert caplog.records[-1].action == "queue_back"
+
+
+def test_a_declared_queue_that_was_deleted_is_made_anew_where_queues_are_made(aws, waters, clock):
+    broker = aws.broker(clock, create_queues=True)
+    for name in ("a", "gone"):
+        broker.declare(Queue(name))
+    receive(broker, "gone", "a", wait=0)
+    aws.deleted.add("gone")
+    receive(broker, "gone", "a", wait=0)
+    waters.put("gone", message("new"))
+    clock.advance(5)
+
+    assert [one.body for one in receive(broker, "gone", "a", wait=0)] == [b"new"]
+    broker.close()
+
+
+@pytest.mark.parametrize("wait", [0, 20])
+def test_a_queue_that_was_never_there_is_told_when_the_others_have_nothing(aws, waters, broker, wait):
+    aws.missing.add("misspelt")
+
+    with pytest.raises(QueueNotFoundError):
+        receive(broker, "misspelt", "a", wait=wait)
+    waters.put("a", message("1"))
+
+    assert [one.body for one in receive(broker, "misspelt", "a", wait=wait)] == [b"1"]
+
+
+@pytest.mark.parametrize("wait", [0, 20])
+def test_when_every_queue_fails_the_failure_is_raised_each_time(aws, waters, gone, wait):
+    waters.put("a", message())
+    receive(gone, "a")
+    aws.deleted.add("a")
+
+    for _ in range(3):
+        with pytest.raises(QueueNotFoundError):
+            receive(gone, "gone", "a", wait=wait)
+
+
+@pytest.mark.parametrize(
+    "error", [RefusedError("denied", queue="no", code="AccessDenied"), BusyError("over the limit")]
+)
+def test_a_queue_that_sqs_refuses_to_serve_does_not_starve_the_others(waters, error):
+    aws = ScriptedSqs(ReceiveMessage=lambda params: error if name_of(params) == "no" else waters(params))
+    broker = aws.broker(SystemClock())
+    waters.put("a", message("1"))
+
+    assert [one.body for one in receive(broker, "no", "a")] == [b"1"]
+    broker.close()
+
+
+def test_where_sqs_can_not_be_reached_no_other_queue_is_tried():
+    aws = ScriptedSqs(ReceiveMessage=lambda _: BrokerUnavailableError("down"))
+    broker = aws.broker()
+
+    with pytest.raises(BrokerUnavailableError):
+        receive(broker, "a", "b", "c")
+
+    assert len(aws.asked("ReceiveMessage")) == 1
+    broker.close()
 
 
 def test_a_fifo_receive_can_be_asked_for_again(aws, waters, broker):

@@ -10,6 +10,7 @@
 | `batches`, `send` | a batch and its answers, sending |
 | `deliveries`, `receipts` | what comes, and the proof of its lease |
 | `requests`, `polls`, `receive` | one request for messages, long polls of several queues, receiving |
+| `troubles` | queues that can't be received from, beside others that can |
 | `settle`, `release`, `dead_letters` | ends of leases, copies with a delay, giving up |
 | `copies_taken` | which copies need no second sending |
 | `delays`, `reasons`, `text` | SQS's limits of time, a reason as an attribute, characters that travel |

@@ -67,7 +67,12 @@ class SqsBroker:
         self._creator = Creator(transport, addresses, names, receive_allowance)
         self._sender = Sender(transport, addresses, clock)
         self._settler = Settler(transport, addresses, clock)
-        self._receiver = Receiver(ReceiveRequests(transport, addresses, clock), self._settler, clock)
+        self._receiver = Receiver(
+            ReceiveRequests(transport, addresses, clock),
+            self._settler,
+            clock,
+            declare_again=self._creator.declare_again,
+        )
         self._releaser = Releaser(self._sender, self._settler, clock)
         self._dead_letters = DeadLetters(self._sender, self._settler, clock)
         self._inspection = Inspection(transport, addresses, names)

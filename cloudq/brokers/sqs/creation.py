@@ -53,10 +53,12 @@ class Creator:
         self._addresses = addresses
         self._names = names
         self._allowance = allowance
+        self._declared: dict[str, Queue] = {}
         self._told: set[str] = set()
 
     def declare(self, queue: Queue) -> None:
         """Make a queue unless it is there; one whose attributes differ stays as it is."""
+        self._declared[queue.name] = queue
         retention = {"MessageRetentionPeriod": str(DEAD_LETTER_RETENTION)}
         lease = {"VisibilityTimeout": str(math.ceil(queue.lease_seconds))}
         if is_dead_letter(queue.name):
@@ -68,6 +70,11 @@ class Creator:
             "maxReceiveCount": str(max_receive_count(queue, self._allowance)),
         }
         self._create(queue.name, {**lease, "RedrivePolicy": json.dumps(policy)})
+
+    def declare_again(self, queue: str) -> None:
+        """Make a queue that was declared here and has gone since; another stays missing."""
+        if queue in self._declared:
+            self.declare(self._declared[queue])
 
     def _create(self, queue: str, attributes: dict[str, str]) -> None:
         name = self._names.full(queue)

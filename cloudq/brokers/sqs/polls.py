@@ -112,11 +112,10 @@ class Polls:
                 self._changed.notify_all()
             return taken
 
-    def error(self, queues: Sequence[str]) -> Exception | None:
-        """What a poll of one of these queues failed with since this was last asked."""
+    def errors(self, queues: Sequence[str]) -> dict[str, Exception]:
+        """What polls of these queues failed with since this was last asked, by queue."""
         with self._changed:
-            errors = [self._errors.pop(queue, None) for queue in queues]
-            return next((error for error in errors if error is not None), None)
+            return {queue: self._errors.pop(queue) for queue in queues if queue in self._errors}
 
     def wait(self, queues: Sequence[str], until: float) -> None:
         """Wait until a poll of these queues has ended, or the monotonic clock reads `until`, or `close`."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cloudq.brokers.sqs.names import Names
-from cloudq.brokers.sqs.transport import AnswerLostError, RefusedError
-from cloudq.errors import BrokerError, BrokerUnavailableError, QueueNotFoundError
+from cloudq.brokers.sqs.transport import AnswerLostError, BusyError, RefusedError
+from cloudq.errors import BrokerError, QueueNotFoundError
 
 __all__ = ["Refusal", "error_of", "plain_code"]
 
@@ -86,7 +86,7 @@ def error_of(refusal: Refusal, names: Names) -> BrokerError:
             code=code,
         )
     if code in _TRANSIENT:
-        return BrokerUnavailableError(f"{said}: {_TRANSIENT[code]} ({code}). Try again later.", queue=queue)
+        return BusyError(f"{said}: {_TRANSIENT[code]} ({code}). Try again later.", queue=queue)
     if refusal.status >= 500:  # SQS may have done it before it failed
         return AnswerLostError(f"{said}: SQS failed ({code}: {refusal.text}). Try again.", queue=queue)
     return RefusedError(f"{said}: SQS refused: {code}: {refusal.text}", queue=queue, code=code)

@@ -1,4 +1,4 @@
-"""The seam between this broker and HTTP: one call, and two errors that this broker tells apart."""
+"""The seam between this broker and HTTP: one call, and the errors that this broker tells apart."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ from typing import Any, Protocol
 
 from cloudq.errors import BrokerError, BrokerUnavailableError
 
-__all__ = ["AnswerLostError", "RefusedError", "Transport"]
+__all__ = ["AnswerLostError", "BusyError", "RefusedError", "Transport"]
 
 
 class AnswerLostError(BrokerUnavailableError):
     """The request was sent and no answer came: what it asked for may have been done."""
+
+
+class BusyError(BrokerUnavailableError):
+    """SQS answered: not now. It can be reached, and may do the same for another queue."""
 
 
 class RefusedError(BrokerError):
@@ -50,7 +54,8 @@ class Transport(Protocol):
         Raises:
             ConfigurationError: No credentials, no region.
             AnswerLostError: It may have been done.
-            BrokerUnavailableError: It was not done: unreachable, throttled.
+            BusyError: It was not done: throttled, over a limit that passes.
+            BrokerUnavailableError: It was not done: unreachable.
             QueueNotFoundError: There is no such queue.
             RefusedError: SQS refused for another reason.
         """
