@@ -20,7 +20,7 @@ __all__ = ["main"]
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="cloudq %(version)s")
-@click.option("-A", "--app", "spec", metavar="APP", help="The app of the command that follows, as behind it.")
+@click.option("-A", "--app", "spec", metavar="APP", help="The app; it may stand behind the command, too.")
 @click.pass_context
 def main(ctx: click.Context, spec: str | None) -> None:
     r"""Cloudq, a task queue for Python on SQS and Lambda, or on nothing but a file.
