@@ -14,8 +14,8 @@ import pytest
 from cloudq.brokers import sqs
 from cloudq.brokers.sqs.delays import MAX_WAIT
 from cloudq.clock import SystemClock
-from cloudq.delivery import Outgoing, Reason, Release, Sent, Settled
-from cloudq.errors import QueueNotFoundError
+from cloudq.delivery import Outgoing, Reason, Release, Sent, Settled, Unknown
+from cloudq.errors import BrokerUnavailableError, QueueNotFoundError
 from cloudq.queues import Queue
 from tests.emulator_process import emulator_process
 
@@ -130,6 +130,34 @@ def test_a_missing_queue_is_named_with_where_it_was_looked_for(connect, emulator
 
     for word in ("shop-gone", "us-east-1", emulator.endpoint, "CLOUDQ_CREATE_QUEUES"):
         assert word in str(refused.value)
+
+
+def test_a_queue_that_is_deleted_leaves_the_others_alone(broker, client):
+    for name in ("emails", "reports"):
+        broker.send(name, [outgoing()])
+    found = [*take(broker, "emails"), *take(broker, "reports")]
+    client.delete_queue(QueueUrl=client.get_queue_url(QueueName="shop-emails")["QueueUrl"])
+    broker.send("reports", [outgoing(1)])
+
+    (more,) = broker.receive(["emails", "reports"], limit=10, lease=LEASE, wait=5.0)
+
+    assert more.queue == "reports"
+    assert [type(answer) for answer in broker.ack([*found, more])] == [Unknown, Settled, Settled]
+
+
+def test_a_delete_that_is_throttled_leaves_one_copy(broker, emulator):
+    broker.send("emails", [outgoing()])
+    release = Release(take(broker, "emails")[0], 300.0, b"{}")
+    emulator.control("POST", "/_cloudq/faults", {"kind": "throttle", "operation": "DeleteMessageBatch"})
+    for _ in range(2):
+        with pytest.raises(BrokerUnavailableError):
+            broker.release([release])
+    emulator.control("DELETE", "/_cloudq/faults")
+
+    assert broker.release([release]) == [Settled()]
+
+    stats = broker.stats("emails")
+    assert (stats.ready, stats.leased, stats.delayed) == (0, 0, 1)
 
 
 def test_threads_that_send_one_by_one_share_requests(broker, emulator):
