@@ -21,8 +21,6 @@ EMULATE = [sys.executable, "-m", "cloudq_emulator.cli"]
 CLIENTS = os.environ.get("CLOUDQ_TEST_CLIENTS", "")
 """Has `bin/aws`, `bin/awslocal` and `node_modules/@aws-sdk/client-sqs`; `make habits-test` makes one."""
 
-needs_clients = pytest.mark.skipif(not CLIENTS, reason="no CLOUDQ_TEST_CLIENTS; make habits-test has them")
-
 
 def ask(emulator, host, path="/", headers=(), body=None):
     """A request with a Host header of its own; its status and what came, as text."""
@@ -161,6 +159,7 @@ def environ(emulator):
 
 
 def run(environ, *command, cwd=None):
+    assert CLIENTS, "no CLOUDQ_TEST_CLIENTS: make habits-test installs the clients and says where"
     done = subprocess.run(
         command, env=environ, cwd=cwd, capture_output=True, text=True, timeout=50, check=False
     )
@@ -168,7 +167,7 @@ def run(environ, *command, cwd=None):
     return json.loads(done.stdout) if done.stdout.strip() else None
 
 
-@needs_clients
+@pytest.mark.clients
 @pytest.mark.slow
 @pytest.mark.parametrize("program", ["aws", "awslocal"])
 def test_the_command_line_sends_and_receives(emulator, sqs, environ, program):
@@ -211,7 +210,7 @@ console.log(JSON.stringify({ QueueUrl, sent: Successful.length, bodies, refused 
 """
 
 
-@needs_clients
+@pytest.mark.clients
 @pytest.mark.slow
 def test_the_javascript_sdk_sends_to_the_queues_own_url(emulator, environ):
     node = shutil.which("node")

@@ -7,17 +7,18 @@ import shutil
 import pytest
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-api = pytest.importorskip("playwright.sync_api", reason="no playwright; make browser-test installs it")
+try:
+    from playwright import sync_api as api
+except ModuleNotFoundError:
+    api = None
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium; make browser-test installs it"),
-]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
 def browser():
+    assert api is not None, "no playwright: make browser-test installs it"
+    assert CHROMIUM is not None, "no Chromium: make browser-test installs it"
     with api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
