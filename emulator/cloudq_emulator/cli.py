@@ -15,7 +15,13 @@ _NEEDED = ("moto", "flask", "boto3", "httptools", "orjson", "awslambdaric")
 
 
 @click.command(context_settings={"ignore_unknown_options": False})
-@click.option("--port", default=4566, show_default=True, help="Port to listen on; 0 takes a free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=4566,
+    show_default=True,
+    help="Port to listen on; 0 takes a free one.",
+)
 @click.option(
     "--account", default="000000000000", show_default=True, help="Account, unless the access key is one."
 )
@@ -33,7 +39,9 @@ _NEEDED = ("moto", "flask", "boto3", "httptools", "orjson", "awslambdaric")
     type=click.Path(file_okay=False, path_type=Path),
     help="Keep SQS's queues in this folder: they are there again at the next start.",
 )
-@click.option("-v", "--verbose", is_flag=True, help="Print one line for each request.")
+@click.option(
+    "-v", "--verbose", is_flag=True, help="Print one line for each request and each invocation of a function."
+)
 @click.option(
     "--until-eof", is_flag=True, help="Stop when standard input ends, as it does when its other end is gone."
 )

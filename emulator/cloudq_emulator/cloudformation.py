@@ -84,6 +84,9 @@ def _read(path: Path) -> dict[str, Any]:
         raise DeployError(f"The template {path} is neither YAML nor JSON: {error}") from error
     if not isinstance(template, dict) or not isinstance(template.get("Resources"), dict):
         raise DeployError(f"The template {path} has no Resources.")
+    for logical_id, resource in template["Resources"].items():
+        if not isinstance(resource, dict) or not isinstance(resource.get("Type"), str):
+            raise DeployError(f"The template {path} has a resource without a Type: {logical_id}.")
     return dict(template)
 
 

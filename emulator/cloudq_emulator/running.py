@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import errno
-import json
 import logging
 import os
 import signal
@@ -18,9 +16,11 @@ from typing import TYPE_CHECKING
 import click
 
 from cloudq_emulator import environment
+from cloudq_emulator.announcing import announce
 from cloudq_emulator.clock import real_now
 from cloudq_emulator.holder import holder
 from cloudq_emulator.server import Server
+from cloudq_emulator.sqs.errors import SqsError
 from cloudq_emulator.store import StoreError
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
 """Exit codes as a shell's."""
+_INVOCATIONS = "cloudq_emulator.lambda_.outcomes"
+"""The logger that tells of functions."""
+_STACKS = "cloudq_emulator.stacks"
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -53,7 +56,7 @@ def run(options: Options) -> int:
     Raises:
         ClickException: It couldn't start.
     """
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    _log_to_terminal(verbose=options.verbose)
     if options.host not in _LOOPBACK:
         click.echo(
             f"Warning: {options.host} is no loopback address: whoever reaches it may do anything here, "
@@ -73,7 +76,7 @@ async def _run(options: Options) -> int:
     await _start(server, options)
     try:
         await _prepare(server, options)
-        _announce(server, options)
+        announce(server, options)
         if options.command:
             environ = environment.for_command(server.endpoint, str(server.clock_file.path))
             return await _run_command(options.command, environ, signals)
@@ -84,8 +87,28 @@ async def _run(options: Options) -> int:
 
 
 def _print_request(service: str, operation: str, queue: str, status: int) -> None:
-    at = datetime.fromtimestamp(real_now(), UTC).strftime("%H:%M:%S.%f")[:-3]
-    click.echo(f"{at} {status} {service or '-'} {operation} {queue}".rstrip(), err=True)
+    click.echo(f"{_time()} {status} {service or '-'} {operation} {queue}".rstrip(), err=True)
+
+
+def _time() -> str:
+    return datetime.fromtimestamp(real_now(), UTC).strftime("%H:%M:%S.%f")[:-3]
+
+
+def _log_to_terminal(*, verbose: bool) -> None:
+    logging.basicConfig(level=logging.WARNING)
+    logging.getLogger(_INVOCATIONS).setLevel(logging.INFO if verbose else logging.WARNING)
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(_Formatter())
+
+
+class _Formatter(logging.Formatter):
+    """Log records as lines: those on invocations like those on requests, all others with their origin."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        if record.name != _INVOCATIONS:
+            return f"{record.levelname} {record.name}: {super().format(record)}"
+        warning = "" if record.levelno == logging.INFO else f"{record.levelname} "
+        return f"{_time()} {warning}{record.getMessage()}"
 
 
 def _catch_signals() -> asyncio.Queue[int]:
@@ -126,51 +149,33 @@ async def _start(server: Server, options: Options) -> None:
 
 async def _prepare(server: Server, options: Options) -> None:
     for name in options.queues:
-        attributes = {"FifoQueue": "true"} if name.endswith(".fifo") else {}
-        await server.sqs.call(
-            "CreateQueue",
-            {"QueueName": name, "Attributes": attributes},
-            account=options.account,
-            region=environment.settings(server.endpoint)["AWS_REGION"],
-        )
+        await _make_queue(server, name, options.account)
     if options.template is not None:
-        from cloudq_emulator.cloudformation import deploy_template
-
-        await asyncio.to_thread(deploy_template, options.template, server.endpoint)
+        await _deploy(server, options.template, options.account)
 
 
-def _announce(server: Server, options: Options) -> None:
-    settings = environment.settings(server.endpoint)
-    if options.as_json:
-        restored = server.restored and dataclasses.asdict(server.restored)
-        told = {
-            "endpoint": server.endpoint,
-            "port": server.port,
-            "environment": settings,
-            "clock": str(server.clock_file.path),
-            "restored": restored,
-        }
-        click.echo(json.dumps(told), err=bool(options.command))
-        return
-    # With a command its own output is what is wanted on stdout.
-    click.echo(
-        f"cloudq emulate: {server.endpoint}, {_kept(server, options)}, account {options.account}",
-        err=bool(options.command),
-    )
-    if not options.command:
-        click.echo("".join(f"  export {name}={value}\n" for name, value in settings.items()), nl=False)
-        click.echo("Ctrl-C stops it.")
+async def _make_queue(server: Server, name: str, account: str) -> None:
+    attributes = {"FifoQueue": "true"} if name.endswith(".fifo") else {}
+    parameters = {"QueueName": name, "Attributes": attributes}
+    try:
+        await server.sqs.call("CreateQueue", parameters, account=account, region=environment.region())
+    except SqsError as error:
+        raise click.ClickException(f"--queue {name}: SQS refuses it: {error.message}") from error
 
 
-def _kept(server: Server, options: Options) -> str:
-    restored = server.restored
-    if restored is None:
-        return "all in memory"
-    if not restored.queue_count:
-        return f"SQS kept in {options.data} and empty so far, all else in memory"
-    queues, messages = f"{restored.queue_count} queues", f"{restored.message_count} messages"
-    again = ", the template's stack made again" if options.template else ""
-    return f"{queues} and {messages} restored from {options.data}{again}, all else empty and in memory"
+async def _deploy(server: Server, template: Path, account: str) -> None:
+    from cloudq_emulator.cloudformation import DeployError, deploy_template
+
+    log = logging.getLogger(_STACKS)
+    log.disabled = True  # what it would say of a failed stack is the error's text
+    try:
+        await asyncio.to_thread(
+            deploy_template, template, server.endpoint, account=account, region=environment.region()
+        )
+    except DeployError as error:
+        raise click.ClickException(f"--template {template}: {' '.join(str(error).split())}") from error
+    finally:
+        log.disabled = False
 
 
 async def _run_command(command: tuple[str, ...], environ: dict[str, str], signals: asyncio.Queue[int]) -> int:

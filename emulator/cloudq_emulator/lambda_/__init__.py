@@ -6,6 +6,7 @@
 | `runtime` | the Runtime API that a function's process talks to |
 | `environment` | one execution environment: a process and its Runtime API |
 | `functions` | every function's environments: cold starts, warm ones, the end of old code |
+| `outcomes` | what came of invocations, told in the log |
 | `invoking` | moto's `Invoke`, answered by `functions` |
 | `event`, `filters`, `batch` | pure: an SQS event; which messages pass; when a batch is full, what to keep |
 | `killing` | a fault: a function killed while it runs |

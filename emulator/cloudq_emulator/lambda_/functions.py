@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cloudq_emulator.lambda_.environment import Environment, Result, Surroundings
+from cloudq_emulator.lambda_.outcomes import Outcomes
 from cloudq_emulator.lambda_.runtime import Reply
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Functions:
 
     def __init__(self, surroundings: Surroundings) -> None:
         self._surroundings = surroundings
+        self._outcomes = Outcomes(surroundings.endpoint, surroundings.clock)
         self._pools: dict[tuple[str, str], _Pool] = {}
         self._endings: set[asyncio.Task[None]] = set()
 
@@ -55,11 +57,14 @@ class Functions:
             trace: The X-Ray trace header.
             client_context: The caller's client context, as JSON.
         """
-        if not configuration.runtime.startswith("python"):
-            what = f"The emulator runs Python functions only, not {configuration.runtime or 'an image'}."
-            return Result(Reply.error("Runtime.Unsupported", what), "", b"")
-        pool = self._pool(configuration, code)
-        return await pool.invoke(payload, trace=trace, client_context=client_context)
+        began = self._surroundings.clock.monotonic()
+        if configuration.runtime.startswith("python"):
+            pool = self._pool(configuration, code)
+            result = await pool.invoke(payload, trace=trace, client_context=client_context)
+        else:
+            result = _unsupported(configuration)
+        self._outcomes.tell(configuration, result.reply, self._surroundings.clock.monotonic() - began)
+        return result
 
     def retain(self, exists: Callable[[Configuration], bool]) -> None:
         """End the processes of functions that no longer exist, and those idle for long.
@@ -160,6 +165,11 @@ class _Pool:
             self._idle.append((self._surroundings.clock.monotonic(), environment))
         else:
             await environment.end()
+
+
+def _unsupported(configuration: Configuration) -> Result:
+    what = f"The emulator runs Python functions only, not {configuration.runtime or 'an image'}."
+    return Result(Reply.error("Runtime.Unsupported", what), "", b"")
 
 
 def _unpack(code: bytes) -> Path:
