@@ -101,6 +101,12 @@ def test_readme_s_example_prints_the_same_on_the_emulator(readme: Path):
     assert printed == shown
 
 
+def test_the_page_on_testing_has_a_test_that_passes(readme: Path):
+    write_files(ROOT / "docs" / "testing.md", readme)
+
+    assert "1 passed" in run("pytest", "-q", "-p", "no:cacheprovider", cwd=readme)
+
+
 def test_messages_go_between_cloudq_and_plain_boto3_as_the_page_shows(tmp_path: Path):
     page = ROOT / "docs" / "sending.md"
     write_files(page, tmp_path)
