@@ -73,6 +73,14 @@ def test_functions_are_quiet_each_for_itself(outcomes, warnings):
     assert len(warnings()) == 2
 
 
+def test_after_a_reset_the_next_failure_is_told(outcomes, warnings):
+    outcomes.tell(ORDERS, FAILED, 0.1)
+    outcomes.forget()
+    outcomes.tell(ORDERS, FAILED, 0.1)
+
+    assert len(warnings()) == 2
+
+
 def test_a_success_is_no_warning(outcomes, warnings):
     outcomes.tell(ORDERS, Reply(b"1"), 0.1)
 

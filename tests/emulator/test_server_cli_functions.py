@@ -11,14 +11,23 @@ import pytest
 
 TEMPLATE = """
 Transform: AWS::Serverless-2016-10-31
+Globals: {Function: {Runtime: python3.12, CodeUri: code, Timeout: 1}}
 Resources:
   Orders: {Type: AWS::SQS::Queue, Properties: {QueueName: orders}}
-  Good:
-    Type: AWS::Serverless::Function
-    Properties: {FunctionName: good, Handler: good.run, Runtime: python3.12, CodeUri: code}
-  Broken:
-    Type: AWS::Serverless::Function
-    Properties: {FunctionName: broken, Handler: broken.run, Runtime: python3.12, CodeUri: code}
+  Good: {Type: AWS::Serverless::Function, Properties: {FunctionName: good, Handler: good.run}}
+  Broken: {Type: AWS::Serverless::Function, Properties: {FunctionName: broken, Handler: broken.run}}
+  Raising: {Type: AWS::Serverless::Function, Properties: {FunctionName: raising, Handler: good.fail}}
+  Slow: {Type: AWS::Serverless::Function, Properties: {FunctionName: slow, Handler: good.hang}}
+  Leaving: {Type: AWS::Serverless::Function, Properties: {FunctionName: leaving, Handler: good.leave}}
+"""
+
+GOOD = """
+import os, signal
+
+def run(event, context): return 1
+def fail(event, context): raise ValueError("no such order")
+def hang(event, context): signal.pause()
+def leave(event, context): os._exit(3)
 """
 
 INVOKE = """
@@ -34,7 +43,7 @@ def invoke(tmp_path):
     """Run an emulator of the template around invocations; returns what it printed to stderr."""
     (tmp_path / "template.yaml").write_text(TEMPLATE)
     (tmp_path / "code").mkdir()
-    (tmp_path / "code" / "good.py").write_text("def run(event, context): return 1\n")
+    (tmp_path / "code" / "good.py").write_text(GOOD)
     (tmp_path / "code" / "broken.py").write_text("import nosuchlib\n")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CLOUDQ_"))}
 
@@ -58,7 +67,7 @@ def invoke(tmp_path):
 def test_the_start_lines_name_queues_and_functions(invoke):
     lines = invoke([]).splitlines()
 
-    assert lines[1:] == ["  queues: orders", "  functions: broken, good"]
+    assert lines[1:] == ["  queues: orders", "  functions: broken, good, leaving, raising, slow"]
 
 
 def test_a_function_that_fails_is_told_of_once_in_a_while(invoke):
@@ -72,6 +81,16 @@ def test_a_function_that_fails_is_told_of_once_in_a_while(invoke):
     assert "/_cloudq/ or aws --endpoint-url http://localhost:" in warnings[0]
     assert warnings[0].endswith("logs filter-log-events --log-group-name /aws/lambda/broken")
     assert "good" not in "".join(warnings)
+
+
+def test_raising_timing_out_and_exiting_are_told_with_type_and_text(invoke):
+    printed = invoke(["raising", "slow", "leaving"])
+
+    told = re.findall(r"WARNING Function (.*)\. Its log: ", printed)
+    raised, timed_out, exited = told
+    assert raised == "raising failed: ValueError: no such order"
+    assert re.fullmatch(r"slow failed: Sandbox.Timedout: .* Task timed out after 1.00 seconds", timed_out)
+    assert exited == "leaving failed: Runtime.ExitError: Runtime exited with error: exit status 3"
 
 
 def test_verbose_prints_one_line_an_invocation(invoke):

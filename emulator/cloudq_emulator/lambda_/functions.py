@@ -86,6 +86,7 @@ class Functions:
             self._spawn(pool.end(kill=True))
         self._pools.clear()
         await asyncio.gather(*self._endings)
+        self._outcomes.forget()
 
     def _pool(self, configuration: Configuration, code: bytes) -> _Pool:
         key = configuration.arn, configuration.version

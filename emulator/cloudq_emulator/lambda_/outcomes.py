@@ -53,6 +53,11 @@ class Outcomes:
         if reply.failed:
             self._warn(configuration, error_type, text)
 
+    def forget(self) -> None:
+        """Warn of every function's next failure: all begins anew."""
+        self._quiet_until.clear()
+        self._untold_counts.clear()
+
     def _warn(self, configuration: Configuration, error_type: str, text: str) -> None:
         arn, now = configuration.arn, self._clock.monotonic()
         if now < self._quiet_until.get(arn, now):
