@@ -16,8 +16,8 @@ LEASE = 2.5
 
 
 def say(*words: object) -> None:
-    sys.stdout.write(" ".join(map(str, words)) + "\n")
-    sys.stdout.flush()
+    # Not through sys.stdout: its lock may be held by another thread at a fork, and for ever in the child.
+    os.write(sys.stdout.fileno(), f"{' '.join(map(str, words))}\n".encode())
 
 
 def send_for_ever(broker):

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import time
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -232,7 +233,14 @@ def test_timeout_kills_the_process_and_what_it_started():
         "errorMessage": f"RequestId: {result.request_id} Error: Task timed out after 1.00 seconds",
     }
     child = int(re.search(r"child (\d+)", result.log_tail.decode())[1])
-    assert is_gone(child)
+    wait_until_gone(child)
+
+
+def wait_until_gone(pid: int) -> None:
+    until = time.monotonic() + 10
+    while not is_gone(pid):
+        assert time.monotonic() < until, f"process {pid} lives"
+        time.sleep(0.01)
 
 
 def is_gone(pid: int) -> bool:
@@ -312,7 +320,7 @@ def test_deleted_function_leaves_no_process():
         await running.functions.stop()
         return pid
 
-    assert is_gone(run(scenario))
+    wait_until_gone(run(scenario))
 
 
 def test_stopping_ends_what_is_running():
