@@ -23,7 +23,6 @@ CloudqError
     ├── ResultTimeoutError (TimeoutError)
     └── TaskFailedError
 
-SoftTimeLimit (Exception)                raised inside a task; catch it to clean up
 TaskSignal (Exception)                   no errors: a task raises them to steer
 ├── Retry(countdown)
 ├── Reject(requeue)
@@ -212,10 +211,6 @@ class TaskFailedError(ResultError):
         super().__init__(message, id=id)
         self.error = error
         self.traceback = traceback
-
-
-class SoftTimeLimit(Exception):
-    """Raised inside a task that has run past its soft time limit; catch it to clean up."""
 
 
 class TaskSignal(Exception):

@@ -29,6 +29,7 @@ from cloudq.errors import (
     Ignore,
     Reject,
     Retry,
+    TimeLimitError,
     UnknownVersionError,
 )
 from cloudq.message import Message
@@ -165,7 +166,8 @@ def timed_out(body: bytes, context: Context, policy: RetryPolicy, limit: float) 
     message = decode(body)
     policy = policy.override(message.retry)
     failures = _failures(message, context, None, has_backend=False) + 1
-    error = f"TimeLimitError: {message.task} ran longer than its time limit of {limit:g} s and was killed"
+    text = f"{message.task} ran longer than its time limit of {limit:g} s and was killed"
+    error = _described(TimeLimitError(text, task=message.task))
     match policy.after(failures, None):
         case GiveUp(why):
             outcome: Outcome = Dead(Reason("failed", f"{error} ({why}).", error=error, failures=failures))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -99,7 +98,7 @@ class Fetcher:
             return
         if isinstance(answer, CloudqError):
             self._failures += 1
-            pause = _PAUSE.delay(self._failures, chance=random.random)
+            pause = _PAUSE.delay(self._failures)
             self._at = now + pause
             logger.error(
                 "can't receive, next try in %.1f s: %s", pause, answer, extra={"action": "receive_failed"}

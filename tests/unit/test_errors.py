@@ -13,7 +13,6 @@ from cloudq.errors import (
     MessageTooLargeError,
     NotAcceptedError,
     Retry,
-    SoftTimeLimit,
     TaskSignal,
 )
 
@@ -48,7 +47,7 @@ def test_the_docstring_draws_the_tree_as_it_is():
 def test_every_error_has_one_root_and_signals_are_no_errors():
     for kind in CLASSES.values():
         is_error = issubclass(kind, CloudqError)
-        assert is_error != (issubclass(kind, TaskSignal) or kind is SoftTimeLimit)
+        assert is_error != (issubclass(kind, TaskSignal))
 
 
 def test_errors_carry_what_they_are_about():
