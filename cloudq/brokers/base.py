@@ -30,6 +30,7 @@ class Limits:
         rewrites_on_release: Whether `release` can put another body in place of the message's.
         any_bytes: Whether a body may be any bytes; else it is text, of the characters that XML 1.0 allows.
         is_shared: Whether other processes see the same queues.
+        peeks_unseen: Whether `peek` leaves no trace; else it receives and gives back, and that is counted.
     """
 
     max_delay: float | None = None
@@ -42,6 +43,7 @@ class Limits:
     rewrites_on_release: bool = True
     any_bytes: bool = True
     is_shared: bool = True
+    peeks_unseen: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +150,20 @@ class Inspector(Protocol):
 
     def queues(self) -> list[str]:
         """The names of the queues that there are, dead-letter queues included."""
+        ...
+
+    def peek(self, queue: str, limit: int) -> list[Delivery]:
+        """Look at the messages that are ready, in about the order in which they would be received.
+
+        They stay where they are, for others to receive. Their receipts are empty, so that nothing can be
+        settled with them, and their receive counts are those of the past. Where the broker can't look
+        (`Limits.peeks_unseen`), it receives them under a short lease and gives them back: others don't see
+        them meanwhile, the look may count as a receive, and it may bring fewer.
+
+        Args:
+            queue: Where; a dead-letter queue is a queue like any other.
+            limit: At most this many.
+        """
         ...
 
     def purge(self, queue: str) -> None:

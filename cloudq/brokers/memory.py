@@ -159,6 +159,10 @@ class MemoryBroker:
         with self._changed:
             return sorted(self._queues)
 
+    def peek(self, queue: str, limit: int) -> list[Delivery]:
+        with self._changed:
+            return self._queue(queue).look(limit, self._clock.monotonic())
+
     def purge(self, queue: str) -> None:
         with self._changed:
             self._queue(queue).clear()
@@ -251,6 +255,13 @@ class _Queue:
                 taken.append(entry)
         return [self._lease(entry) for entry in taken]
 
+    def look(self, limit: int, now: float) -> list[Delivery]:
+        """What is ready, unchanged."""
+        ready = [entry for entry in self.entries.values() if entry.due_at <= now]
+        if not self._is_fifo:
+            ready.sort(key=lambda entry: (entry.due_at, entry.sequence))
+        return [self._delivery(entry, receipt="") for entry in ready[:limit]]
+
     def _lease(self, entry: _Entry) -> Delivery:
         self.end_lease(entry)
         self.schedule(entry, entry.due_at)
@@ -258,11 +269,14 @@ class _Queue:
         entry.lease_count += 1
         entry.receipt = f"{entry.sequence}-{entry.lease_count}"
         self._leases[entry.receipt] = entry
+        return self._delivery(entry, entry.receipt)
+
+    def _delivery(self, entry: _Entry, receipt: str) -> Delivery:
         return Delivery(
             queue=self.name,
             id=entry.message.id,
             body=entry.message.body,
-            receipt=entry.receipt,
+            receipt=receipt,
             receive_count=entry.receive_count,
             group=entry.message.group,
             sent_at=entry.sent_at,

@@ -174,6 +174,12 @@ class SqliteBroker:
         with self._database.connection() as connection:
             return [name for (name,) in connection.execute(sql.QUEUES)]
 
+    def peek(self, queue: str, limit: int) -> list[Delivery]:
+        look = sql.PEEK_FIFO if queue.endswith(FIFO_SUFFIX) else sql.PEEK
+        with self._database.connection() as connection:
+            asked = (self._id(connection, queue), self._clock.now(), limit)
+            return [rows.delivery(queue, row) for row in connection.execute(look, asked)]
+
     def purge(self, queue: str) -> None:
         with self._database.transaction() as connection:
             number = self._id(connection, queue)

@@ -42,13 +42,13 @@ def buried(queue: int, taken: tuple[Any, ...], reason: Reason, now: float) -> di
 
 
 def delivery(queue: str, leased: tuple[Any, ...]) -> Delivery:
-    """Of what `sql.LEASE` gave."""
+    """Of what `sql.LEASE` or `sql.PEEK` gave."""
     number, lease_count, receive_count, message_id, body, group, sent_at, attributes, reason = leased
     return Delivery(
         queue=queue,
         id=message_id,
         body=body,
-        receipt=f"{number}-{lease_count}",
+        receipt=f"{number}-{lease_count}" if lease_count else "",
         receive_count=receive_count,
         group=group,
         sent_at=float(sent_at),  # RETURNING may give a whole number as an integer

@@ -99,6 +99,16 @@ UPDATE cloudq_message SET is_behind = 0
 WHERE id = (SELECT min(id) FROM cloudq_message WHERE queue = ? AND fifo_group = ?)
 """
 
+# A message stands behind others in a FIFO queue only, and there ids are in the order of arrival.
+PEEK = """
+SELECT id, 0, receive_count, message_id, body, group_id, sent_at, attributes, reason FROM cloudq_message
+WHERE queue = ? AND is_behind = 0 AND due_at <= ? ORDER BY due_at, sent_at, id LIMIT ?
+"""
+PEEK_FIFO = """
+SELECT id, 0, receive_count, message_id, body, group_id, sent_at, attributes, reason FROM cloudq_message
+WHERE queue = ? AND is_behind IN (0, 1) AND due_at <= ? ORDER BY id LIMIT ?
+"""
+
 READY = """
 SELECT count(*), min(sent_at) FROM cloudq_message WHERE queue = ? AND is_behind IN (0, 1) AND due_at <= ?
 """

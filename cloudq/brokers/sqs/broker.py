@@ -37,6 +37,7 @@ _LIMITS = Limits(
     detects_lost_ack=False,  # a standard queue takes any old receipt, to delete and to change visibility
     rewrites_on_release=False,
     any_bytes=False,
+    peeks_unseen=False,
 )
 
 
@@ -67,15 +68,16 @@ class SqsBroker:
         self._creator = Creator(transport, addresses, names, receive_allowance)
         self._sender = Sender(transport, addresses, clock)
         self._settler = Settler(transport, addresses, clock)
+        requests = ReceiveRequests(transport, addresses, clock)
         self._receiver = Receiver(
-            ReceiveRequests(transport, addresses, clock),
+            requests,
             self._settler,
             clock,
             declare_again=self._creator.declare_again,
         )
         self._releaser = Releaser(self._sender, self._settler, clock)
         self._dead_letters = DeadLetters(self._sender, self._settler, clock)
-        self._inspection = Inspection(transport, addresses, names)
+        self._inspection = Inspection(transport, addresses, names, requests, self._settler)
 
     @property
     def limits(self) -> Limits:
@@ -109,6 +111,9 @@ class SqsBroker:
 
     def queues(self) -> list[str]:
         return self._inspection.queues()
+
+    def peek(self, queue: str, limit: int) -> list[Delivery]:
+        return self._inspection.peek(queue, limit)
 
     def purge(self, queue: str) -> None:
         self._inspection.purge(queue)

@@ -1,13 +1,17 @@
-"""Counting, naming, purging."""
+"""Counting, naming, looking, purging."""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from cloudq.brokers.base import QueueStats
 from cloudq.brokers.sqs.addresses import Addresses
 from cloudq.brokers.sqs.names import Names
+from cloudq.brokers.sqs.requests import MAX_MESSAGES, ReceiveRequests
+from cloudq.brokers.sqs.settle import Settler
 from cloudq.brokers.sqs.transport import Transport
+from cloudq.delivery import Delivery
 from cloudq.errors import QueueNotFoundError
 from cloudq.queues import dead_letter_name
 
@@ -15,6 +19,12 @@ __all__ = ["Inspection"]
 
 PAGE = 1000
 """Queues a page. Source: SQS API Reference, ListQueues, read 2026-11."""
+
+PEEK_LEASE = 60.0
+"""Seconds after which what a peek received is back, should it not come to giving it back."""
+PEEK_WAIT = 1
+"""Seconds. A receive that waits asks all of a queue's servers; one that doesn't asks a few, and may miss what
+is there. Source: SQS Developer Guide, short and long polling, read 2026-11."""
 
 _READY, _LEASED, _DELAYED = _COUNTS = (
     "ApproximateNumberOfMessages",
@@ -30,10 +40,21 @@ class Inspection:
         transport: What carries the requests.
         addresses: Where the queues are.
         names: How they are called on AWS.
+        requests: What receives, to look.
+        settler: What gives back.
     """
 
-    def __init__(self, transport: Transport, addresses: Addresses, names: Names) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        addresses: Addresses,
+        names: Names,
+        requests: ReceiveRequests,
+        settler: Settler,
+    ) -> None:
         self._transport = transport
+        self._requests = requests
+        self._settler = settler
         self._addresses = addresses
         self._names = names
 
@@ -56,6 +77,23 @@ class Inspection:
             if not answer.get("NextToken"):
                 return [self._names.short(url.rpartition("/")[2]) for url in urls]
             params["NextToken"] = answer["NextToken"]
+
+    def peek(self, queue: str, limit: int) -> list[Delivery]:
+        """As `Inspector.peek`: SQS has no way to look, so they are received and given back.
+
+        Of a FIFO group it shows what one request brings: it holds the group's rest back until then.
+        """
+        seen: list[Delivery] = []
+        try:
+            while len(seen) < limit:
+                asked = min(MAX_MESSAGES, limit - len(seen))
+                brought = self._requests.receive(queue, limit=asked, lease=PEEK_LEASE, wait=PEEK_WAIT)
+                if not brought:
+                    break
+                seen += brought
+        finally:
+            self._settler.hide([(delivery, 0.0) for delivery in seen])
+        return [dataclasses.replace(one, receipt="", receive_count=one.receive_count - 1) for one in seen]
 
     def purge(self, queue: str) -> None:
         """As `Inspector.purge`; SQS allows it once in 60 seconds."""

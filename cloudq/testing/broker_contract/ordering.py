@@ -81,6 +81,15 @@ class Ordering(Suite):
 
         assert [one.body for one in waiting.result(PATIENCE)] == [b"2"]
 
+    def test_a_peek_shows_the_messages_of_a_group_in_order(self, broker: TestedBroker, fifo: Queue) -> None:
+        for number in range(5):
+            send(broker, fifo, outgoing(str(number).encode(), group="a"))
+
+        seen = broker.peek(fifo.name, 10)
+
+        assert [one.body for one in seen] == [b"0", b"1", b"2", b"3", b"4"]
+        assert [one.body for one in self.drain(broker, fifo.name, 5)] == [one.body for one in seen]
+
     def test_a_message_whose_lease_ended_comes_before_its_group_again(
         self, broker: TestedBroker, fifo: Queue, pass_time: PassTime
     ) -> None:
