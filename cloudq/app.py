@@ -195,18 +195,24 @@ class App:
         self._declared.clear()
 
     def send(self, calls: Sequence[Call]) -> None:
-        """Put calls into their queues.
+        """Put calls into their queues or topics.
 
         Raises:
             NotAcceptedError: Some weren't taken, or it isn't sure; the text says how many and why.
             BrokerError: The broker can't be reached or has no such queue.
         """
         by_queue: defaultdict[str, list[Outgoing]] = defaultdict(list)
+        by_topic: defaultdict[str, list[Outgoing]] = defaultdict(list)
         for call in calls:
-            queue = call.queue or self.queue_of(self._tasks[call.message.task])
-            by_queue[queue].append(self._outgoing(call))
+            if call.topic is not None:
+                by_topic[call.topic].append(self._outgoing(call))
+            else:
+                queue = call.queue or self.queue_of(self._tasks[call.message.task])
+                by_queue[queue].append(self._outgoing(call))
         for queue, messages in by_queue.items():
-            _raise_unless_sent(queue, messages, self._put(queue, messages))
+            _raise_unless_sent(f"queue {queue!r}", queue, messages, self._put(queue, messages))
+        for topic, messages in by_topic.items():
+            _raise_unless_sent(f"topic {topic!r}", None, messages, self._publish(topic, messages))
 
     def close(self) -> None:
         """Let go of the broker and the backend; the next use connects anew."""
@@ -228,8 +234,16 @@ class App:
             self.declare(queue)
             return self.broker.send(queue, messages)
 
+    def _publish(self, topic: str, messages: Sequence[Outgoing]) -> list[Accepted]:
+        # What this app's queues subscribe to is in place before the first message, whoever starts first.
+        for queue in self.queues.values():
+            if topic in queue.topics:
+                self.declare(queue.name)
+        return self.broker.publish(topic, messages)
+
     def _outgoing(self, call: Call) -> Outgoing:
-        longest = self.broker.limits.max_delay
+        limits = self.broker.limits
+        longest = limits.max_delay if call.topic is None else limits.max_topic_delay
         return Outgoing(
             id=call.message.id,
             body=encode(call.message),
@@ -328,7 +342,9 @@ def _implementation(kind: str, known: Mapping[str, str], setting: str, url: str)
     return importlib.import_module(f"cloudq.{kind}.{known[scheme]}")
 
 
-def _raise_unless_sent(queue: str, messages: Sequence[Outgoing], answers: Sequence[Accepted]) -> None:
+def _raise_unless_sent(
+    place: str, queue: str | None, messages: Sequence[Outgoing], answers: Sequence[Accepted]
+) -> None:
     failed = [
         (one, answer) for one, answer in zip(messages, answers, strict=True) if not isinstance(answer, Sent)
     ]
@@ -338,8 +354,7 @@ def _raise_unless_sent(queue: str, messages: Sequence[Outgoing], answers: Sequen
     may_be_sent = any(not isinstance(one, NotSent) for _, one in failed)
     words = "was not taken" if isinstance(answer, NotSent) else "may or may not have been taken"
     raise NotAcceptedError(
-        f"{len(failed)} of {len(messages)} messages for queue {queue!r} failed: {message.id} {words}: "
-        f"{answer.why}",
+        f"{len(failed)} of {len(messages)} messages for {place} failed: {message.id} {words}: {answer.why}",
         queue=queue,
         may_be_sent=may_be_sent,
     )

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 from cloudq.errors import ArgumentError
+from cloudq.queues import check_topic
 
-__all__ = ["checked_args", "checked_headers", "instant_of", "start_of", "text_of"]
+__all__ = ["checked_args", "checked_headers", "instant_of", "start_of", "text_of", "topic_of"]
 
 
 def checked_args(task: str, args: object) -> Sequence[Any]:
@@ -34,6 +35,18 @@ def text_of(task: str, option: str, value: object) -> str | None:
     if value is not None and not (isinstance(value, str) and value):
         raise _wrong(task, option, "a text", value)
     return value
+
+
+def topic_of(task: str, topic: object, queue: object) -> str | None:
+    """A topic's name, or nothing."""
+    if topic is None:
+        return None
+    if queue is not None:
+        raise ArgumentError(
+            f"{task}: a call goes to a queue or to a topic: give one.", task=task, argument="topic"
+        )
+    check_topic(topic)
+    return cast("str", topic)
 
 
 def start_of(task: str, countdown: object, eta: object, now: float) -> float | None:

@@ -33,7 +33,7 @@ Source: SQS API reference, SendMessage; XML 1.0, section 2.2, read 2026-11.
 _INSTANTS = ("eta", "expires", "sent")
 _OPTIONAL = (
     "retries", "generation", "retry", "root", "parent", "group", "chord", "next", "on_error", "trace",
-    "headers", "ref",
+    "headers", "ref", "topic",
 )  # fmt: skip
 
 
@@ -220,4 +220,5 @@ _READERS: Mapping[str, Callable[[object], Any]] = {
     "headers": _headers,
     "ref": _text_or_none,
     "sent": _read_instant,
+    "topic": _text_or_none,
 }

@@ -122,12 +122,12 @@ class MessageTooLargeError(BrokerError):
 
     Args:
         message: What happened and what to do.
-        queue: The queue it was meant for.
+        queue: The queue it was meant for; None for a topic.
         size_bytes: The message's size.
         limit_bytes: The broker's limit.
     """
 
-    def __init__(self, message: str, *, queue: str, size_bytes: int, limit_bytes: int) -> None:
+    def __init__(self, message: str, *, queue: str | None, size_bytes: int, limit_bytes: int) -> None:
         super().__init__(message, queue=queue)
         self.size_bytes = size_bytes
         self.limit_bytes = limit_bytes
@@ -138,11 +138,11 @@ class NotAcceptedError(BrokerError):
 
     Args:
         message: What happened.
-        queue: The queue it was meant for.
+        queue: The queue it was meant for; None for a topic.
         may_be_sent: Whether the message may be in the queue all the same.
     """
 
-    def __init__(self, message: str, *, queue: str, may_be_sent: bool) -> None:
+    def __init__(self, message: str, *, queue: str | None, may_be_sent: bool) -> None:
         super().__init__(message, queue=queue)
         self.may_be_sent = may_be_sent
 

@@ -80,7 +80,7 @@ class Context:
 def execute(app: App, body: bytes, context: Context) -> Execution:
     """Run a message. What the task raises becomes an outcome; only what ends the process passes through."""
     try:
-        message = decode(body)
+        message = decode(body).received_from(context.queue)
     except UnknownVersionError as error:
         return Execution(outcome=_wait_for_deploy(context, Reason("unknown_version", str(error))))
     except DecodeError as error:
@@ -129,7 +129,7 @@ def crashed(body: bytes, context: Context, cause: str, *, retries: int = 0) -> E
         cause: What the process died of, for the reason.
         retries: The task's; where the body has no count, so many receives may be those of failures.
     """
-    message = _read_or_none(body)
+    message = _read_or_none(body, context.queue)
     if message is None:
         return Execution(outcome=Requeue(_growing(context), why=cause))
     failures = message.retries if context.has_count else 0
@@ -147,7 +147,7 @@ def crashed(body: bytes, context: Context, cause: str, *, retries: int = 0) -> E
 
 def given_back(body: bytes, why: str) -> Execution:
     """What becomes of a message that its consumer gives back for a reason that isn't the message's."""
-    message = _read_or_none(body)
+    message = _read_or_none(body, None)
     outcome = Requeue(why=why)
     return (
         Execution(outcome=outcome) if message is None else _execution(outcome, message, message.retries + 1)
@@ -163,7 +163,7 @@ def timed_out(body: bytes, context: Context, policy: RetryPolicy, limit: float) 
         policy: The task's, as far as a process without its code knows it.
         limit: The time limit, in seconds.
     """
-    message = decode(body)
+    message = decode(body).received_from(context.queue)
     policy = policy.override(message.retry)
     failures = _failures(message, context, None, has_backend=False) + 1
     text = f"{message.task} ran longer than its time limit of {limit:g} s and was killed"
@@ -176,9 +176,10 @@ def timed_out(body: bytes, context: Context, policy: RetryPolicy, limit: float) 
     return _execution(outcome, message, failures, limit)
 
 
-def _read_or_none(body: bytes) -> Message | None:
+def _read_or_none(body: bytes, queue: str | None) -> Message | None:
     try:
-        return decode(body)
+        message = decode(body)
+        return message if queue is None else message.received_from(queue)
     except DecodeError:
         return None
 

@@ -7,10 +7,10 @@ import json
 import os
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-__all__ = ["Message", "derived_id", "new_id"]
+__all__ = ["Message", "copy_id", "derived_id", "new_id"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +49,14 @@ class Message:
     """Where the real body lies (claim check)."""
     sent: float | None = None
     """When it was sent (seconds since the epoch)."""
+    topic: str | None = None
+    """What it was published to; its copies in the queues that subscribe are messages of their own."""
+
+    def received_from(self, queue: str) -> Message:
+        """This message as that queue's: a copy of a published one has an id, and so a result, of its own."""
+        if self.topic is None:
+            return self
+        return replace(self, id=copy_id(self.id, queue), topic=None, root=self.root or self.id)
 
 
 def new_id(now: float) -> str:
@@ -63,6 +71,11 @@ def new_id(now: float) -> str:
         milliseconds << 80 | 0x7 << 76 | (noise >> 68 & 0xFFF) << 64 | 0x2 << 62 | noise & 0x3FFFFFFFFFFFFFFF
     )
     return str(uuid.UUID(int=value))
+
+
+def copy_id(id: str, queue: str) -> str:
+    """The id that the copy in a queue has of a published message."""
+    return derived_id("copy", id, queue)
 
 
 def derived_id(*parts: str | int) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
 from cloudq.errors import ConfigurationError
 
-__all__ = ["Queue", "Route", "dead_letter_name", "route"]
+__all__ = ["Queue", "Route", "check_topic", "dead_letter_name", "route"]
 
 FIFO_SUFFIX = ".fifo"
 """What AWS makes every FIFO queue's name end in. Source: SQS CreateQueue, read 2026-11."""
@@ -21,6 +21,9 @@ LONGEST_LEASE = 43_200.0
 """Twelve hours, in seconds. Source: SQS Developer Guide, visibility timeout, read 2026-11."""
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,70}(\.fifo)?")
+
+LONGEST_TOPIC = 100
+_TOPIC = re.compile(r"[A-Za-z0-9_]+([-.][A-Za-z0-9_]+)*")
 
 Route = tuple[str | re.Pattern[str], Mapping[str, Any]]
 """A task's exact name, a glob or a regular expression, and the options it leads to: `{"queue": "media"}`."""
@@ -37,12 +40,15 @@ class Queue:
         max_receives: Receives that no failure of the task explains (crashes, kills) after which a message
             is taken for poison and dead-lettered.
         consumer: Who empties it once deployed: a long-polling worker or a Lambda function.
+        topics: What it subscribes to: it gets a copy of each message that is published to one of them. A FIFO
+            queue subscribes to topics whose names end in `.fifo`, as AWS demands.
     """
 
     name: str
     lease: float | timedelta | None = None
     max_receives: int = 10
     consumer: Literal["worker", "lambda"] = "worker"
+    topics: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -60,6 +66,17 @@ class Queue:
             )
         if self.max_receives < 1:
             raise ConfigurationError(f"Queue {self.name!r}: max_receives is 1 or more.")
+        if isinstance(self.topics, str):
+            raise ConfigurationError(
+                f"Queue {self.name!r}: topics={self.topics!r} is to be a tuple of names."
+            )
+        for topic in self.topics:
+            check_topic(topic)
+            if self.is_fifo and not topic.endswith(FIFO_SUFFIX):
+                raise ConfigurationError(
+                    f"Queue {self.name!r} is FIFO, topic {topic!r} is not: only what is published to a topic "
+                    f"whose name ends in {FIFO_SUFFIX!r} has an order."
+                )
 
     @property
     def lease_seconds(self) -> float:
@@ -75,6 +92,19 @@ class Queue:
     def dead_letter(self) -> str:
         """The name of its dead-letter queue."""
         return dead_letter_name(self.name)
+
+
+def check_topic(name: object) -> None:
+    """Refuse what can't be the name of a topic on every broker.
+
+    Raises:
+        ConfigurationError: The text says what can.
+    """
+    if not isinstance(name, str) or len(name) > LONGEST_TOPIC or not _TOPIC.fullmatch(name):
+        raise ConfigurationError(
+            f"Topic name {name!r}: use at most {LONGEST_TOPIC} letters, digits and '_', with single '-' and "
+            "'.' between them, as in 'orders.created'."
+        )
 
 
 def dead_letter_name(queue: str) -> str:

@@ -6,13 +6,14 @@ import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast
 
 from cloudq.arguments import Parameters, Returned
-from cloudq.call_options import checked_args, checked_headers, instant_of, start_of, text_of
+from cloudq.call_options import checked_args, checked_headers, instant_of, start_of, text_of, topic_of
 from cloudq.clock import Clock
-from cloudq.errors import Retry
-from cloudq.message import Message, new_id
+from cloudq.errors import ResultError, Retry
+from cloudq.message import Message, copy_id, new_id
 from cloudq.request import Request, running
 from cloudq.results import AsyncResult, GroupResult, ResultStore
 from cloudq.retry import RetryPolicy
@@ -50,6 +51,7 @@ class Call:
         delay: Seconds before it can be received.
         group: FIFO and fairness key.
         deduplication_id: FIFO key under which a repeat is dropped.
+        topic: What it is published to, in place of being sent to a queue.
     """
 
     message: Message
@@ -57,6 +59,7 @@ class Call:
     delay: float = 0.0
     group: str | None = None
     deduplication_id: str | None = None
+    topic: str | None = None
 
 
 class Sender(Protocol):
@@ -73,7 +76,7 @@ class Sender(Protocol):
         ...
 
     def send(self, calls: Sequence[Call]) -> None:
-        """Put calls into their queues, or raise what says which weren't taken."""
+        """Put calls into their queues or topics, or raise what says which weren't taken."""
         ...
 
 
@@ -167,6 +170,7 @@ class Task(Generic[P, R]):
         eta: datetime | None = None,
         expires: float | timedelta | datetime | None = None,
         queue: str | None = None,
+        topic: str | None = None,
         group_id: str | None = None,
         dedup_id: str | None = None,
         task_id: str | None = None,
@@ -182,6 +186,8 @@ class Task(Generic[P, R]):
             eta: The instant before which it may not run; give the offset from UTC with it.
             expires: Seconds, or the instant, after which it is not run any more.
             queue: Another queue than the task's.
+            topic: A topic to publish to, in place of a queue: it is run once for each queue that subscribes.
+                Each copy has a result of its own: `task.result(id, queue=...)`.
             group_id: FIFO and fairness key.
             dedup_id: FIFO key under which a repeat is dropped.
             task_id: The message's id, in place of a new one.
@@ -206,14 +212,24 @@ class Task(Generic[P, R]):
             retry=retry,
             headers=checked_headers(self.name, headers),
             sent=now,
+            topic=topic_of(self.name, topic, queue),
         )
         delay = 0.0 if starts is None else max(0.0, starts - now)
         for option, value in (("queue", queue), ("group_id", group_id), ("dedup_id", dedup_id)):
             text_of(self.name, option, value)
         self._sender.send(
-            [Call(message=message, queue=queue, delay=delay, group=group_id, deduplication_id=dedup_id)]
+            [
+                Call(
+                    message=message,
+                    queue=queue,
+                    delay=delay,
+                    group=group_id,
+                    deduplication_id=dedup_id,
+                    topic=topic,
+                )
+            ]
         )
-        return self._result(message.id)
+        return self._result(message.id, topic)
 
     def delay_many(self, calls: Iterable[tuple[Any, ...] | Mapping[str, Any]]) -> GroupResult[R]:
         """Send several calls in as few requests as the broker needs.
@@ -234,9 +250,14 @@ class Task(Generic[P, R]):
         self._sender.send([Call(message=message) for message in messages])
         return GroupResult(self._result(message.id) for message in messages)
 
-    def result(self, id: str) -> AsyncResult[R]:
-        """The handle on a message that was sent before, by its id."""
-        return self._result(id)
+    def result(self, id: str, *, queue: str | None = None) -> AsyncResult[R]:
+        """The handle on a message that was sent before.
+
+        Args:
+            id: Its id.
+            queue: Of a message that was published: the queue whose copy is meant.
+        """
+        return self._result(id if queue is None else copy_id(id, queue))
 
     def _message(self, args: Sequence[Any], kwargs: Mapping[str, Any], **fields: Any) -> Message:
         written, named = self.parameters.write(args, kwargs)
@@ -244,13 +265,21 @@ class Task(Generic[P, R]):
             fields |= {"parent": caller.id, "root": caller.message.root or caller.id}
         return Message(task=self.name, args=written, kwargs=named, **fields)
 
-    def _result(self, id: str) -> AsyncResult[R]:
+    def _result(self, id: str, topic: str | None = None) -> AsyncResult[R]:
         return AsyncResult(
             id,
             task=self.name,
-            store=lambda: self._sender.results,
+            store=(lambda: self._sender.results) if topic is None else partial(_no_store, id, topic),
             read=lambda value: cast("R", self.returned.read(value)),
         )
+
+
+def _no_store(id: str, topic: str) -> ResultStore | None:
+    raise ResultError(
+        f"{id} was published to {topic!r}: the copy in each queue that subscribes has a result of its own, "
+        "task.result(id, queue=...).",
+        id=id,
+    )
 
 
 def _arguments(index: int, call: object) -> tuple[Sequence[Any], Mapping[str, Any]]:

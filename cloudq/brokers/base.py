@@ -31,6 +31,9 @@ class Limits:
         any_bytes: Whether a body may be any bytes; else it is text, of the characters that XML 1.0 allows.
         is_shared: Whether other processes see the same queues.
         peeks_unseen: Whether `peek` leaves no trace; else it receives and gives back, and that is counted.
+        topics: Whether queues can subscribe to topics.
+        max_topic_delay: The longest delay of a published message, in seconds; None for any.
+        max_topic_body_bytes: The largest body of a published message; None for any.
     """
 
     max_delay: float | None = None
@@ -44,6 +47,9 @@ class Limits:
     any_bytes: bool = True
     is_shared: bool = True
     peeks_unseen: bool = True
+    topics: bool = True
+    max_topic_delay: float | None = None
+    max_topic_body_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,14 @@ class Broker(Protocol):
         ...
 
     def declare(self, queue: Queue) -> None:
-        """Make a queue and its dead-letter queue unless they are there. Repeating it changes nothing."""
+        """Make a queue, its dead-letter queue and its subscriptions unless they are there.
+
+        Repeating it changes nothing, and ends no subscription: an older program, which knows fewer, may run
+        beside a newer one.
+
+        Raises:
+            UnsupportedError: It is FIFO, or has topics, and the broker knows no such thing.
+        """
         ...
 
     def send(self, queue: str, messages: Sequence[Outgoing]) -> list[Accepted]:
@@ -91,6 +104,18 @@ class Broker(Protocol):
 
         Raises:
             MessageTooLargeError: A message is over the limit; none was sent.
+        """
+        ...
+
+    def publish(self, topic: str, messages: Sequence[Outgoing]) -> list[Accepted]:
+        """Put a copy of each message into every queue that subscribes to a topic, as `send` would.
+
+        A topic that nobody subscribes to takes messages and drops them. `NotSent` answers where no queue got
+        its copy, `Unknown` where some may have.
+
+        Raises:
+            MessageTooLargeError: A message is over the limit; none was published.
+            UnsupportedError: The broker has no topics.
         """
         ...
 

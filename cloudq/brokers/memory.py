@@ -51,6 +51,7 @@ class MemoryBroker:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._queues: dict[str, _Queue] = {}
+        self._topics: dict[str, list[str]] = {}
         self._sequence = count(1)
         self._changed = Condition()
         self._is_closed = False
@@ -59,15 +60,28 @@ class MemoryBroker:
         with self._changed:
             for name in (queue.name, queue.dead_letter):
                 self._queues.setdefault(name, _Queue(name))
+            for topic in queue.topics:
+                subscribers = self._topics.setdefault(topic, [])
+                if queue.name not in subscribers:
+                    subscribers.append(queue.name)
 
     def send(self, queue: str, messages: Sequence[Outgoing]) -> list[Accepted]:
         with self._changed:
-            target, now = self._queue(queue), self._clock.monotonic()
-            for message in messages:
-                if not target.is_repeat(message, now):
-                    target.add(_Entry(next(self._sequence), message, now + message.delay, self._clock.now()))
-            self._changed.notify_all()
+            self._add(self._queue(queue), messages)
         return [Sent() for _ in messages]
+
+    def publish(self, topic: str, messages: Sequence[Outgoing]) -> list[Accepted]:
+        with self._changed:
+            for queue in self._topics.get(topic, ()):
+                self._add(self._queue(queue), messages)
+        return [Sent() for _ in messages]
+
+    def _add(self, target: _Queue, messages: Sequence[Outgoing]) -> None:
+        now = self._clock.monotonic()
+        for message in messages:
+            if not target.is_repeat(message, now):
+                target.add(_Entry(next(self._sequence), message, now + message.delay, self._clock.now()))
+        self._changed.notify_all()
 
     def receive(self, queues: Sequence[str], *, limit: int, lease: float, wait: float) -> list[Delivery]:
         deadline = self._clock.monotonic() + wait

@@ -22,11 +22,14 @@ class Schema:
         part: Whose, as a name.
         version: Rises with each change; a file that is newer than the program isn't touched.
         script: What makes them.
+        additions: Tables that came later, each a part by itself: an older program goes on with a file that
+            has them, and a newer one adds them to a file that doesn't.
     """
 
     part: str
     version: int
     script: str
+    additions: tuple[Schema, ...] = ()
 
 
 def prepare(connection: sqlite3.Connection, schema: Schema, path: Path) -> None:
@@ -40,6 +43,11 @@ def prepare(connection: sqlite3.Connection, schema: Schema, path: Path) -> None:
             f"SQLite {sqlite3.sqlite_version} is too old, 3.35 is needed; it comes with Python."
         )
     _use_write_ahead_log(connection)
+    for part in (schema, *schema.additions):
+        _prepare_part(connection, part, path)
+
+
+def _prepare_part(connection: sqlite3.Connection, schema: Schema, path: Path) -> None:
     if (version := _version(connection, schema.part)) is None:
         version = _make(connection, schema)
     if version > schema.version:

@@ -4,6 +4,7 @@
 |---|---|
 | `BrokerContract` | what every broker must do, as a pytest class to subclass |
 | `UnorderedBrokerContract` | the same for a broker that has no FIFO queues |
+| `TopiclessBrokerContract` | the same for a broker that has no topics |
 | `BackendContract` | what every result backend must do |
 | `in_memory`, `InlineWorker` | an app with nothing outside the process, and what runs its messages there |
 | `plugin` | the fixtures `cloudq_app` and `cloudq_worker` |
@@ -21,7 +22,18 @@ pytest.register_assert_rewrite(
 )
 
 from cloudq.testing.backend_contract import BackendContract  # noqa: E402 - see above
-from cloudq.testing.broker_contract import BrokerContract, UnorderedBrokerContract  # noqa: E402 - see above
+from cloudq.testing.broker_contract import (  # noqa: E402 - see above
+    BrokerContract,
+    TopiclessBrokerContract,
+    UnorderedBrokerContract,
+)
 from cloudq.testing.inline import InlineWorker, in_memory  # noqa: E402 - see above
 
-__all__ = ["BackendContract", "BrokerContract", "InlineWorker", "UnorderedBrokerContract", "in_memory"]
+__all__ = [
+    "BackendContract",
+    "BrokerContract",
+    "InlineWorker",
+    "TopiclessBrokerContract",
+    "UnorderedBrokerContract",
+    "in_memory",
+]

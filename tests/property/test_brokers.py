@@ -14,7 +14,8 @@ from cloudq.clock import FakeClock
 from cloudq.delivery import Lost, Outgoing, Reason, Release, Sent, Settled
 from cloudq.queues import Queue, dead_letter_name
 
-QUEUES = [Queue("q"), Queue("q.fifo")]
+TOPIC = "t.fifo"
+QUEUES = [Queue("q", topics=[TOPIC]), Queue("q.fifo", topics=[TOPIC])]
 NAMES = [name for queue in QUEUES for name in (queue.name, queue.dead_letter)]
 REMEMBERED = 300
 
@@ -83,12 +84,25 @@ class BrokerMachine(RuleBasedStateMachine):
 
         assert self.broker.send(name, [message]) == [Sent()]
 
+        self.arrive(name, message)
+
+    def arrive(self, name, message):
         if name.endswith(".fifo"):
-            known = (name, key or message_id)
+            known = (name, message.deduplication_id or message.id)
             if self.seen.get(known, 0) > self.now:
                 return
             self.seen[known] = self.now + REMEMBERED
-        self.add(name, group, message.body, self.now + delay)
+        self.add(name, message.group, message.body, self.now + message.delay)
+
+    @rule(delay=seconds, group=st.sampled_from("ab"), key=st.sampled_from([None, "x", "y"]))
+    def publish(self, delay, group, key):
+        message_id = f"m{self.sent_count}"
+        message = Outgoing(message_id, message_id.encode(), delay, group, key)
+
+        assert self.broker.publish(TOPIC, [message]) == [Sent()]
+
+        for queue in QUEUES:
+            self.arrive(queue.name, message)
 
     @rule(name=names, limit=st.integers(1, 4), lease=st.integers(1, 12))
     def receive(self, name, limit, lease):

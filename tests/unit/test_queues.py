@@ -53,6 +53,29 @@ def test_at_least_one_receive_is_allowed():
         Queue("q", max_receives=0)
 
 
+@pytest.mark.parametrize("topic", ["orders.created", "a", "orders-2.eu-west.created", "x" * 100])
+def test_a_queue_subscribes_to_topics(topic):
+    assert Queue("q", topics=(topic,)).topics == (topic,)
+
+
+@pytest.mark.parametrize("topic", ["", "a..b", ".a", "a.", "a--b", "a.-b", "a b", "ünï", "x" * 101, "a\n", 7])
+def test_a_topic_that_not_every_broker_can_name_is_refused(topic):
+    with pytest.raises(ConfigurationError, match="Topic name"):
+        Queue("q", topics=(topic,))
+
+
+def test_one_text_is_no_list_of_topics():
+    with pytest.raises(ConfigurationError, match="tuple of names"):
+        Queue("q", topics="orders")
+
+
+def test_a_fifo_queue_subscribes_to_fifo_topics_alone():
+    assert Queue("q.fifo", topics=("orders.fifo",)).topics
+    assert Queue("q", topics=("orders.fifo",)).topics
+    with pytest.raises(ConfigurationError, match=r"ends in '\.fifo'"):
+        Queue("q.fifo", topics=("orders",))
+
+
 def test_the_first_route_that_fits_counts():
     routes = [
         ("shop.tasks.pay", {"queue": "money"}),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
@@ -92,6 +93,19 @@ def test_several_users_keep_their_tables_in_one_file(open_database):
             ("places", 3),
             ("things", 1),
         ]
+
+
+def test_a_file_gains_the_tables_that_came_later_and_older_programs_go_on_with_it(open_database):
+    older = open_database()
+    add(older, "a")
+    later = Schema("colours", 1, "CREATE TABLE colour (name TEXT)")
+
+    newer = open_database(replace(SCHEMA, additions=(later,)))
+    with newer.connection() as connection:
+        assert connection.execute("SELECT count(*) FROM colour").fetchone() == (0,)
+
+    add(open_database(), "b")
+    assert names(newer) == ["a", "b"]
 
 
 def test_a_file_of_a_newer_version_is_refused_untouched(open_database, path):

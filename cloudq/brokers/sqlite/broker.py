@@ -55,19 +55,23 @@ class SqliteBroker:
     def declare(self, queue: Queue) -> None:
         with self._database.transaction() as connection:
             connection.executemany(sql.DECLARE, [(queue.name,), (queue.dead_letter,)])
+            connection.executemany(sql.SUBSCRIBE, [(topic, queue.name) for topic in queue.topics])
 
     def send(self, queue: str, messages: Sequence[Outgoing]) -> list[Accepted]:
         for message in messages:
-            _check_size(queue, message)
+            _check_size(f"queue {queue!r}", queue, message)
         with self._database.transaction() as connection:
-            number, now = self._id(connection, queue), self._clock.now()
-            fresh = messages
-            if queue.endswith(FIFO_SUFFIX):
-                connection.execute(sql.FORGET_REPEATS, (now,))
-                fresh = [message for message in messages if _is_first(connection, number, message, now)]
-            connection.executemany(
-                sql.SEND, [rows.row(number, message, now, is_fifo=fresh is not messages) for message in fresh]
-            )
+            _add(connection, self._id(connection, queue), queue, messages, self._clock.now())
+        self._database.announce()
+        return [Sent() for _ in messages]
+
+    def publish(self, topic: str, messages: Sequence[Outgoing]) -> list[Accepted]:
+        for message in messages:
+            _check_size(f"topic {topic!r}", None, message)
+        with self._database.transaction() as connection:
+            now = self._clock.now()
+            for number, queue in connection.execute(sql.SUBSCRIBERS, (topic,)).fetchall():
+                _add(connection, number, queue, messages, now)
         self._database.announce()
         return [Sent() for _ in messages]
 
@@ -129,7 +133,8 @@ class SqliteBroker:
     def release(self, releases: Sequence[Release]) -> list[Answer]:
         for release in releases:
             if release.body is not None:
-                _check_size(release.delivery.queue, Outgoing(release.delivery.id, release.body))
+                name = release.delivery.queue
+                _check_size(f"queue {name!r}", name, Outgoing(release.delivery.id, release.body))
         with self._database.transaction() as connection:
             now = self._clock.now()
             answers = [
@@ -205,10 +210,22 @@ class SqliteBroker:
             self._database.announce()
 
 
-def _check_size(queue: str, message: Outgoing) -> None:
+def _add(
+    connection: sqlite3.Connection, number: int, queue: str, messages: Sequence[Outgoing], now: float
+) -> None:
+    fresh = messages
+    if queue.endswith(FIFO_SUFFIX):
+        connection.execute(sql.FORGET_REPEATS, (now,))
+        fresh = [message for message in messages if _is_first(connection, number, message, now)]
+    connection.executemany(
+        sql.SEND, [rows.row(number, message, now, is_fifo=fresh is not messages) for message in fresh]
+    )
+
+
+def _check_size(place: str, queue: str | None, message: Outgoing) -> None:
     if len(message.body) > LARGEST_BODY:
         raise MessageTooLargeError(
-            f"A message for {queue!r} has {len(message.body)} bytes, SQLite takes {LARGEST_BODY}: keep what "
+            f"A message for {place} has {len(message.body)} bytes, SQLite takes {LARGEST_BODY}: keep what "
             "is large in a file and send its name.",
             queue=queue,
             size_bytes=len(message.body),

@@ -46,9 +46,28 @@ CREATE TABLE cloudq_deduplication (
 
 CREATE INDEX cloudq_deduplication_expires ON cloudq_deduplication (expires_at)
 """,
+    additions=(
+        Schema(
+            part="topics",
+            version=1,
+            script="""
+CREATE TABLE cloudq_subscription (
+    topic TEXT NOT NULL,
+    queue INTEGER NOT NULL,
+    PRIMARY KEY (topic, queue)
+) WITHOUT ROWID
+""",
+        ),
+    ),
 )
 
 DECLARE = "INSERT OR IGNORE INTO cloudq_queue (name) VALUES (?)"
+SUBSCRIBE = """
+INSERT OR IGNORE INTO cloudq_subscription (topic, queue) SELECT ?, id FROM cloudq_queue WHERE name = ?
+"""
+SUBSCRIBERS = """
+SELECT q.id, q.name FROM cloudq_subscription s JOIN cloudq_queue q ON q.id = s.queue WHERE s.topic = ?
+"""
 QUEUE = "SELECT id FROM cloudq_queue WHERE name = ?"
 QUEUES = "SELECT name FROM cloudq_queue ORDER BY name"
 PURGE = "DELETE FROM cloudq_message WHERE queue = ?"

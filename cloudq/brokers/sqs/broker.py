@@ -21,6 +21,7 @@ from cloudq.brokers.sqs.transport import Transport
 from cloudq.brokers.sqs.urls import is_loopback
 from cloudq.clock import Clock
 from cloudq.delivery import Accepted, Answer, Delivery, Outgoing, Reason, Release
+from cloudq.errors import UnsupportedError
 from cloudq.queues import Queue
 
 __all__ = ["RECEIVE_ALLOWANCE", "SqsBroker"]
@@ -38,6 +39,7 @@ _LIMITS = Limits(
     rewrites_on_release=False,
     any_bytes=False,
     peeks_unseen=False,
+    topics=False,
 )
 
 
@@ -84,12 +86,17 @@ class SqsBroker:
         return _LIMITS
 
     def declare(self, queue: Queue) -> None:
+        if queue.topics:
+            raise UnsupportedError("SQS has no topics here yet.", queue=queue.name)
         create = self._create_queues
         if create or (create is None and is_loopback(self._transport.endpoint)):
             self._creator.declare(queue)
 
     def send(self, queue: str, messages: Sequence[Outgoing]) -> list[Accepted]:
         return self._sender.send(queue, messages)
+
+    def publish(self, topic: str, messages: Sequence[Outgoing]) -> list[Accepted]:
+        raise UnsupportedError(f"Topic {topic!r} can't take {len(messages)} messages: none on SQS yet.")
 
     def receive(self, queues: Sequence[str], *, limit: int, lease: float, wait: float) -> list[Delivery]:
         return self._receiver.receive(queues, limit=min(limit, _LIMITS.max_receive), lease=lease, wait=wait)

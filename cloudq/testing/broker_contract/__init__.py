@@ -8,6 +8,7 @@
 | `leasing` | leases, receive counts, extensions, lost leases |
 | `settling` | ack, release, dead-letter |
 | `ordering` | FIFO queues |
+| `publishing` | topics, and copies for the queues that subscribe |
 | `crowding` | many messages, many consumers, some of them killed |
 | `inspecting` | counts, names, purge |
 """
@@ -18,14 +19,15 @@ from cloudq.testing.broker_contract.crowding import Crowding
 from cloudq.testing.broker_contract.inspecting import Inspecting
 from cloudq.testing.broker_contract.leasing import Leasing
 from cloudq.testing.broker_contract.ordering import NoOrdering, Ordering
+from cloudq.testing.broker_contract.publishing import NoPublishing, Publishing
 from cloudq.testing.broker_contract.receiving import Receiving
 from cloudq.testing.broker_contract.sending import Sending
 from cloudq.testing.broker_contract.settling import Settling
 
-__all__ = ["BrokerContract", "UnorderedBrokerContract"]
+__all__ = ["BrokerContract", "TopiclessBrokerContract", "UnorderedBrokerContract"]
 
 
-class BrokerContract(Sending, Receiving, Leasing, Settling, Ordering, Crowding, Inspecting):
+class BrokerContract(Sending, Receiving, Leasing, Settling, Ordering, Publishing, Crowding, Inspecting):
     """What every broker must do. A subclass, named `Test…`, has two fixtures.
 
     `broker` gives the broker and closes it. `pass_time` gives a function of seconds after whose return the
@@ -35,5 +37,13 @@ class BrokerContract(Sending, Receiving, Leasing, Settling, Ordering, Crowding, 
     """
 
 
-class UnorderedBrokerContract(Sending, Receiving, Leasing, Settling, NoOrdering, Crowding, Inspecting):
+class UnorderedBrokerContract(
+    Sending, Receiving, Leasing, Settling, NoOrdering, Publishing, Crowding, Inspecting
+):
     """The contract of a broker whose `Limits.ordered_groups` is false: it refuses FIFO queues."""
+
+
+class TopiclessBrokerContract(
+    Sending, Receiving, Leasing, Settling, Ordering, NoPublishing, Crowding, Inspecting
+):
+    """The contract of a broker whose `Limits.topics` is false: it refuses topics."""
