@@ -32,7 +32,8 @@ R = TypeVar("R")
 
 logger = logging.getLogger(__name__)
 
-_BROKERS = {"memory": "memory", "sqlite": "sqlite", "sqs": "sqs"}
+_REDIS = {"redis": "redis", "rediss": "redis", "redis+unix": "redis"}
+_BROKERS = {"memory": "memory", "sqlite": "sqlite", "sqs": "sqs", **_REDIS}
 _BACKENDS = {"memory": "memory", "sqlite": "sqlite"}
 
 

@@ -5,8 +5,7 @@
 | `commands` | the group: commands by name, loaded when called |
 | `options` | options that commands share |
 | `failures`, `output` | what is printed, and the exit code |
-| `messages` | how messages are shown |
-| `config`, `dlq`, `queues`, `tasks`, `worker` | the commands |
+| `config`, `queues`, `tasks`, `worker` | the commands |
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""The brokers whose time is ours, driven at random against a model of a few lines."""
+"""The brokers whose time a test can move, driven at random against a model of a few lines."""
 
 from __future__ import annotations
 
 import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from hypothesis import settings
@@ -10,9 +11,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from cloudq.brokers import memory, sqlite
+from cloudq.brokers.redis import RedisBroker
 from cloudq.clock import FakeClock
 from cloudq.delivery import Lost, Outgoing, Reason, Release, Sent, Settled
+from cloudq.errors import BrokerError, BrokerUnavailableError
 from cloudq.queues import Queue, dead_letter_name
+from cloudq.redis import Failures, Server, locate
+from tests.redis_server import redis_url
 
 TOPIC = "t.fifo"
 QUEUES = [Queue("q", topics=[TOPIC]), Queue("q.fifo", topics=[TOPIC])]
@@ -20,8 +25,11 @@ NAMES = [name for queue in QUEUES for name in (queue.name, queue.dead_letter)]
 REMEMBERED = 300
 
 names = st.sampled_from(NAMES)
-# Whole seconds, so that what falls due together does so in both, whatever floats are added.
-seconds = st.integers(0, 12)
+# Far apart, so that what falls due together does so in both, whatever floats are added, and however long a
+# server, whose own time passes meanwhile, takes over it.
+UNIT = 20
+durations = st.integers(1, 12).map(lambda count: count * UNIT)
+seconds = st.just(0) | durations
 positions = st.integers(0, 10_000)
 
 
@@ -104,7 +112,7 @@ class BrokerMachine(RuleBasedStateMachine):
         for queue in QUEUES:
             self.arrive(queue.name, message)
 
-    @rule(name=names, limit=st.integers(1, 4), lease=st.integers(1, 12))
+    @rule(name=names, limit=st.integers(1, 4), lease=durations)
     def receive(self, name, limit, lease):
         due = [entry for entry in self.heads(name) if entry.due_at <= self.now]
 
@@ -167,7 +175,7 @@ class BrokerMachine(RuleBasedStateMachine):
             self.queues[delivery.queue].remove(entry)
             self.add(dead_letter_name(delivery.queue), entry.group, entry.body, self.now, is_dead=True)
 
-    @rule(by=st.one_of(st.integers(1, 12), st.just(REMEMBERED)))
+    @rule(by=durations | st.just(REMEMBERED))
     def pass_time(self, by):
         self.now += by
         self.clock.advance(by)
@@ -211,7 +219,21 @@ class SqliteMachine(BrokerMachine):
         self.directory.cleanup()
 
 
+class RedisMachine(BrokerMachine):
+    def connect(self):
+        self.url = ExitStack()
+        address = locate(self.url.enter_context(redis_url()))
+        failures = Failures(unavailable=BrokerUnavailableError, broken=BrokerError)
+        return RedisBroker(Server(address, failures), self.clock, ahead=self.clock.monotonic)
+
+    def teardown(self):
+        super().teardown()
+        self.url.close()
+
+
 TestMemoryBroker = MemoryMachine.TestCase
 TestMemoryBroker.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 TestSqliteBroker = SqliteMachine.TestCase
+TestRedisBroker = RedisMachine.TestCase
+TestRedisBroker.settings = settings(max_examples=50, stateful_step_count=30, deadline=None)
 TestSqliteBroker.settings = settings(max_examples=50, stateful_step_count=30, deadline=None)

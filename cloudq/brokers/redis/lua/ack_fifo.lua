@@ -1,0 +1,12 @@
+-- KEYS: the queue. ARGV: ahead; of each the receipt and the group. Answers which were held.
+local queue, now, done = KEYS[1], time(ARGV[1]), {}
+for i = 2, #ARGV, 2 do
+  local was = held(queue, {ARGV[i]}, now)[1]
+  if was then
+    redis.call('ZREM', queue .. ':leased', ARGV[i])
+    redis.call('HDEL', queue .. ':body', entry_of(ARGV[i]))
+    move_up(queue, ARGV[i + 1], now)
+  end
+  done[i / 2] = was
+end
+return answer(done)

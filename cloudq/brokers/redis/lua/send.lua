@@ -1,0 +1,31 @@
+-- KEYS: the queue. ARGV: ahead, the largest body's bytes, how many are delayed; of those the delay and the
+-- message, of the others the message alone.
+local queue, delayed = KEYS[1], tonumber(ARGV[3])
+if redis.call('EXISTS', queue) == 0 then
+  return missing(queue)
+end
+local now, count = time(ARGV[1]), #ARGV - 3 - delayed
+-- Before anything else is written, so that a server without memory refuses it all.
+local first = redis.call('HINCRBY', queue, 'sent', count) - count
+local prefix = string.format('%.0f-', now)
+measure(queue, tonumber(ARGV[2]))
+fall_due(queue, now) -- what fell due before these came stands before them
+
+local bodies, ready = {}, {}
+for i = 1, count do
+  local entry = prefix .. (first + i)
+  local at = i <= delayed and 3 + 2 * i or 3 + delayed + i
+  bodies[2 * i - 1], bodies[2 * i] = entry, ARGV[at]
+  if i > delayed then
+    ready[#ready + 1] = entry
+  end
+end
+redis.call('HSET', queue .. ':body', unpack(bodies))
+for i = 1, delayed do
+  schedule(queue, bodies[2 * i - 1], now + ARGV[2 + 2 * i], now)
+end
+if #ready > 0 then
+  redis.call('RPUSH', queue .. ':ready', unpack(ready))
+  wake(queue)
+end
+return count

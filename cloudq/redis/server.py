@@ -1,0 +1,139 @@
+"""Calls to one server: any number of them in one round trip."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from redis.exceptions import AuthenticationError, BusyLoadingError, NoScriptError, RedisError, ResponseError
+
+from cloudq.errors import CloudqError
+from cloudq.redis.address import Address
+from cloudq.redis.calls import Call, Word, command
+from cloudq.redis.connections import Connection, Connections, cut
+from cloudq.redis.failures import Failure, Failures
+
+__all__ = ["Server"]
+
+
+class Server:
+    """One Redis server, connected to on first use. Thread-safe, and safe to fork with.
+
+    Args:
+        address: Where it is.
+        failures: What to raise.
+    """
+
+    def __init__(self, address: Address, failures: Failures) -> None:
+        self.address = address
+        self.is_closed = False
+        self._failures = failures
+        self._connections = Connections(address, failures)
+        self._blocked: set[Connection] = set()
+
+    def run(self, calls: Sequence[Call]) -> list[Any | Failure]:
+        """Make calls, in this order, in one round trip; what each answered, or how it failed.
+
+        Raises:
+            CloudqError: The server can't be reached: no call was made.
+        """
+        if self.is_closed:
+            raise self._failures.closed(self.address.shown)
+        connection = self._connections.take()
+        try:
+            answers = self._exchange(connection, calls)
+            unknown = [at for at, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+            if unknown:  # a script that the server doesn't know (it was restarted) hasn't run
+                for at, answer in zip(unknown, self._taught(connection, calls, unknown), strict=True):
+                    answers[at] = answer
+        except BaseException:
+            connection.disconnect()  # an answer may still come that nobody would expect
+            raise
+        if any(isinstance(answer, _Broken) for answer in answers):
+            connection.disconnect()
+        else:
+            self._connections.give_back(connection)
+        return [self._failure(answer) if isinstance(answer, Exception) else answer for answer in answers]
+
+    def ask(self, call: Call) -> Any:
+        """Make one call.
+
+        Raises:
+            CloudqError: It failed.
+        """
+        (answer,) = self.run([call])
+        if isinstance(answer, Failure):
+            raise answer.error
+        return answer
+
+    def wait(self, keys: Sequence[Word], seconds: float) -> None:
+        """Return when one of these lists has an element, which is removed, after `seconds`, or on `close`."""
+        connection = self._connections.take()
+        self._blocked.add(connection)
+        try:
+            if self.is_closed:
+                return
+            patience = min(seconds, self.address.patience / 2)
+            (answer,) = self._exchange(connection, [command("BLPOP", *keys, f"{max(patience, 0.001):.3f}")])
+            if self.is_closed:
+                return
+            if isinstance(answer, Exception):
+                raise self._failure(answer).error
+        finally:
+            self._blocked.discard(connection)
+            if self.is_closed:
+                connection.disconnect()
+            else:
+                self._connections.give_back(connection)
+
+    @contextmanager
+    def until_closed(self) -> Generator[None]:
+        """End quietly what a `close` in another thread breaks off."""
+        try:
+            yield
+        except CloudqError:
+            if not self.is_closed:
+                raise
+
+    def close(self) -> None:
+        """Let go of connections; waits return at once, everything else is refused."""
+        self.is_closed = True
+        for connection in list(self._blocked):
+            cut(connection)
+        self._connections.close()
+
+    def _taught(self, connection: Connection, calls: Sequence[Call], unknown: Sequence[int]) -> list[Any]:
+        again = [calls[at] for at in unknown]
+        scripts = dict.fromkeys(call.script for call in again if call.script is not None)
+        return self._exchange(connection, [*(script.load() for script in scripts), *again])[len(scripts) :]
+
+    @staticmethod
+    def _exchange(connection: Connection, calls: Sequence[Call]) -> list[Any]:
+        """Each call's answer or error; from where the connection broke on, `_Broken`."""
+        answers: list[Any] = []
+        try:
+            connection.send_packed_command([call.packed for call in calls], check_health=False)
+            for _ in calls:
+                try:
+                    answers.append(connection.read_response())
+                except ResponseError as error:
+                    answers.append(error)
+        except (AuthenticationError, BusyLoadingError) as error:
+            answers += [error] * (len(calls) - len(answers))  # redis-py has disconnected; nothing was done
+        except (RedisError, OSError) as error:
+            answers += [_Broken(error)] * (len(calls) - len(answers))
+        return answers
+
+    def _failure(self, error: Exception) -> Failure:
+        if isinstance(error, _Broken):
+            return Failure(self._failures.lost(self.address.shown, error.cause))
+        return Failure(self._failures.refused(self.address.shown, error), str(error) or type(error).__name__)
+
+
+class _Broken(Exception):
+    """The connection broke before an answer came."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
