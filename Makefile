@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help browser-test habits-test client-suites demo moto-suite test check format bench-emulator bench-instructions bench-tasks clean-install-test template build clean
+.PHONY: help chaos browser-test habits-test client-suites demo moto-suite test check format bench-emulator bench-instructions bench-tasks clean-install-test template build clean
 
 help: ## what this project can do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -66,6 +66,12 @@ browser-test: $(VENV)/.dev ## the emulator's page in headless Chromium, which it
 
 habits-test: $(VENV)/.dev .clients/.done ## the aws command line, awslocal and the JavaScript SDK against the emulator
 	@CLOUDQ_TEST_CLIENTS=$(CURDIR)/.clients $(BIN)/pytest -q tests/emulator/test_habits.py -m ""
+
+CHAOS := $(BIN)/python -m tests.chaos.run
+chaos: $(VENV)/.dev ## 100,000 tasks on every broker, amid kill -9 of workers, children and brokers: a quarter of an hour
+	@$(CHAOS) --broker sqlite $(ARGS)
+	@$(CHAOS) --broker sqs $(ARGS)
+	@$(CHAOS) --broker sqs --faults $(ARGS)
 
 clean-install-test: $(VENV)/.dev ## the wheel, alone in an empty environment, runs tasks
 	@$(BIN)/pytest -q tests/packaging -m wheel

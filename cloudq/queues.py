@@ -11,7 +11,15 @@ from typing import Any, Literal
 
 from cloudq.errors import ConfigurationError
 
-__all__ = ["Queue", "Route", "check_topic", "dead_letter_name", "route"]
+__all__ = [
+    "Queue",
+    "Route",
+    "check_topic",
+    "dead_letter_name",
+    "is_dead_letter",
+    "route",
+    "source_name",
+]
 
 FIFO_SUFFIX = ".fifo"
 """What AWS makes every FIFO queue's name end in. Source: SQS CreateQueue, read 2026-11."""
@@ -20,6 +28,7 @@ DEFAULT_LEASE = 60.0
 LONGEST_LEASE = 43_200.0
 """Twelve hours, in seconds. Source: SQS Developer Guide, visibility timeout, read 2026-11."""
 
+_DEAD = "-dead"
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,70}(\.fifo)?")
 
 LONGEST_TOPIC = 100
@@ -110,12 +119,25 @@ def check_topic(name: object) -> None:
 def dead_letter_name(queue: str) -> str:
     """The dead-letter queue of a queue; a FIFO queue's is FIFO, as AWS demands."""
     stem = queue.removesuffix(FIFO_SUFFIX)
-    return f"{stem}-dead{queue[len(stem) :]}"
+    return f"{stem}{_DEAD}{queue[len(stem) :]}"
 
 
 def is_dead_letter(queue: str) -> bool:
     """Whether a queue is the dead-letter queue of another."""
-    return queue.removesuffix(FIFO_SUFFIX).endswith("-dead")
+    return queue.removesuffix(FIFO_SUFFIX).endswith(_DEAD)
+
+
+def source_name(dead_letter: str, named: str = "") -> str:
+    """Where a message of a dead-letter queue came from.
+
+    Args:
+        dead_letter: The dead-letter queue.
+        named: What its reason says; it counts where it has this dead-letter queue.
+    """
+    if named and dead_letter_name(named) == dead_letter:
+        return named
+    stem = dead_letter.removesuffix(FIFO_SUFFIX)
+    return f"{stem.removesuffix(_DEAD)}{dead_letter[len(stem) :]}"
 
 
 def route(

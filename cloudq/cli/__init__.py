@@ -5,7 +5,8 @@
 | `commands` | the group: commands by name, loaded when called |
 | `options` | options that commands share |
 | `failures`, `output` | what is printed, and the exit code |
-| `config`, `queues`, `tasks`, `worker` | the commands |
+| `messages` | how messages are shown |
+| `config`, `dlq`, `queues`, `tasks`, `worker` | the commands |
 """
 
 from __future__ import annotations

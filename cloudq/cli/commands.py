@@ -23,6 +23,7 @@ _GROUP = "cloudq.commands"
 
 _OWN = {
     "config": ("cloudq.cli.config:config", "Show every setting and where it comes from."),
+    "dlq": ("cloudq.cli.dlq:dlq", "Look at what was given up on; put it back."),
     "queue": ("cloudq.cli.queues:queue", "Look into queues; empty them."),
     "task": ("cloudq.cli.tasks:task", "List tasks, call one, see what became of it."),
     "worker": ("cloudq.cli.worker:worker", "Run an app's tasks."),

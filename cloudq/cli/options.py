@@ -24,6 +24,7 @@ import click
 
 from cloudq.app import App
 from cloudq.config import environment, module_settings
+from cloudq.errors import ConfigurationError
 from cloudq.loading import import_app
 
 __all__ = ["AppSource", "app_options", "json_option"]
@@ -89,6 +90,20 @@ class AppSource:
                     "No app and no broker. Name the app with -A shop.tasks (or set CLOUDQ_APP), or the "
                     "broker with --broker URL (or CLOUDQ_BROKER_URL)."
                 )
+        return app
+
+    def open_to_look(self) -> App:
+        """As `open_or_connect`, for commands that look into queues: this process must see them.
+
+        Raises:
+            ConfigurationError: The broker is seen by the app's own process alone.
+        """
+        app = self.open_or_connect()
+        if not app.broker.limits.is_shared:
+            raise ConfigurationError(
+                f"{app.conf.settings.broker_url} is seen by the app's own process alone: from here there is "
+                "nothing to look at."
+            )
         return app
 
     def _set_up(self, app: App) -> App:

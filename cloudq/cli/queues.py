@@ -12,9 +12,10 @@ from cloudq.app import App
 from cloudq.brokers.base import Inspector, QueueStats
 from cloudq.cli.commands import unknown
 from cloudq.cli.failures import MisuseError
+from cloudq.cli.messages import message_document, print_messages
 from cloudq.cli.options import AppSource, app_options, json_option
 from cloudq.cli.output import counted, print_json, print_table, seconds
-from cloudq.errors import CloudqError, ConfigurationError, QueueNotFoundError, UnsupportedError
+from cloudq.errors import CloudqError, QueueNotFoundError, UnsupportedError
 from cloudq.queues import dead_letter_name, is_dead_letter
 
 __all__ = ["queue"]
@@ -39,7 +40,7 @@ def stats(source: AppSource, names: Sequence[str], *, as_json: bool) -> None:
     cloudq queue stats -A shop.tasks
     cloudq queue stats emails reports --broker sqs://eu-central-1?prefix=shop-
     """
-    app = _open(source)
+    app = source.open_to_look()
     found = {name: _stats(app, name, is_named=bool(names)) for name in names or _all(app, source)}
     if as_json:
         print_json({"queues": [_document(name, stats) for name, stats in found.items()]})
@@ -60,7 +61,7 @@ def list_(source: AppSource, *, as_json: bool) -> None:
     \b
     cloudq queue list -A shop.tasks
     """
-    app = _open(source)
+    app = source.open_to_look()
     own = list(app.queues) if source.spec else []
     rows = [_options(app, name) for name in own]
     rows += [_unknown_options(name) for name in _besides(app, own)]
@@ -72,6 +73,31 @@ def list_(source: AppSource, *, as_json: bool) -> None:
         print_table(
             [name.replace("_", " ") for name in head], [[row[name] for name in head] for row in shown]
         )
+
+
+@queue.command(short_help="Show messages that wait in a queue.")
+@click.argument("name")
+@click.option("--limit", type=click.IntRange(min=1), default=10, show_default=True, help="At most so many.")
+@app_options
+@json_option
+def peek(source: AppSource, name: str, *, limit: int, as_json: bool) -> None:
+    r"""Show messages that are ready to be received, the next ones first, and leave them there.
+
+    On SQS and RabbitMQ a look is a receive: for a moment nobody else sees these messages, and their receive
+    counts may rise.
+
+    \b
+    cloudq queue peek emails -A shop.tasks
+    """
+    app = source.open_to_look()
+    try:
+        seen = _inspector(app).peek(name, limit)
+    except QueueNotFoundError as error:
+        raise _no_queue(app, name, error) from error
+    if as_json:
+        print_json({"queue": name, "messages": [message_document(one) for one in seen]})
+    else:
+        print_messages(seen, app.clock.now())
 
 
 @queue.command(short_help="Delete all messages of a queue.")
@@ -87,7 +113,7 @@ def purge(source: AppSource, name: str, *, yes: bool, as_json: bool) -> None:
     \b
     cloudq queue purge emails -A shop.tasks
     """
-    app = _open(source)
+    app = source.open_to_look()
     inspector = _inspector(app)
     counts = _stats(app, name, is_named=True)
     held = 0 if counts is None else counts.ready + counts.leased + counts.delayed
@@ -100,16 +126,6 @@ def purge(source: AppSource, name: str, *, yes: bool, as_json: bool) -> None:
         print_json({"queue": name, "deleted": held})
     else:
         click.echo(f"Queue {name!r} is empty: {counted(held, 'message')} deleted.")
-
-
-def _open(source: AppSource) -> App:
-    app = source.open_or_connect()
-    if not app.broker.limits.is_shared:
-        raise ConfigurationError(
-            f"{app.conf.settings.broker_url} is seen by the app's own process alone: from here there is "
-            "nothing to look at."
-        )
-    return app
 
 
 def _all(app: App, source: AppSource) -> list[str]:
@@ -126,10 +142,15 @@ def _stats(app: App, name: str, *, is_named: bool) -> QueueStats | None:
     except QueueNotFoundError as error:
         if not is_named:
             return None
-        known = {*app.queues, *(dead_letter_name(one) for one in app.queues)} if app.tasks else set[str]()
-        if name in known:
-            raise
-        raise MisuseError(unknown("queue", name, sorted(known | _on_broker(app)))) from error
+        raise _no_queue(app, name, error) from error
+
+
+def _no_queue(app: App, name: str, error: QueueNotFoundError) -> CloudqError | MisuseError:
+    """What to raise where the broker has no such queue: of a name that the app doesn't know, the nearest."""
+    known = {*app.queues, *(dead_letter_name(one) for one in app.queues)} if app.tasks else set[str]()
+    if name in known:
+        return error
+    return MisuseError(unknown("queue", name, sorted(known | _on_broker(app))))
 
 
 def _besides(app: App, own: Collection[str]) -> list[str]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from cloudq.app import App
-from cloudq.errors import AppImportError, ConfigurationError
+from cloudq.errors import AppImportError, CloudqError, ConfigurationError
 from cloudq.worker.child import Child
 from cloudq.worker.executors import Executor
 from cloudq.worker.forkserver import FORK, Program, start_forkserver
@@ -28,6 +29,14 @@ __all__ = ["Crew", "Exited", "ForkedCrew", "InlineCrew"]
 
 _CHUNK = 64 * 1024
 _END_SECONDS = 5.0
+_STARTS = 3
+"""Forkservers in a row that may be killed as they start."""
+
+logger = logging.getLogger(__name__)
+
+
+class _KilledError(CloudqError):
+    """A signal ended a forkserver before it was ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,18 +150,28 @@ class ForkedCrew:
                 self._control.close()
                 self._process.wait()
                 raise ConfigurationError(text) if traceback == [None] else AppImportError(text, *traceback)
-        raise ConfigurationError(
-            f"Importing {self._program.app} ended the process with exit code {self._process.wait()}."
-        )
+        status = self._process.wait()
+        if status < 0:
+            raise _KilledError(f"While {self._program.app} was imported, {_cause(status)}.")
+        raise ConfigurationError(f"Importing {self._program.app} ended the process with exit code {status}.")
 
     def _start_anew(self) -> Iterator[Exited]:
         """The forkserver is gone, and with it whoever tells of its children's ends: start over."""
         gone = [*self._pids, *self._asked]
         self.close()
         self._asked.clear()
-        self.snapshot = self._start()
+        self.snapshot = self._start_insistently()
         for number in gone:
             yield Exited(number, "the forkserver that it came from was killed")
+
+    def _start_insistently(self) -> Snapshot:
+        """A worker that has run before doesn't end because its new forkserver is killed as it starts."""
+        for _ in range(_STARTS - 1):
+            try:
+                return self._start()
+            except _KilledError as error:
+                logger.warning("%s; once more", error, extra={"action": "forkserver_killed"})
+        return self._start()
 
     def _receive(self) -> bytes:
         try:

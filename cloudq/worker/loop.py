@@ -53,7 +53,10 @@ class Loop:
     def turn(self, timeout: float) -> None:
         """Wait `timeout` seconds at most for something to happen, and handle it."""
         for key, _ in self._selector.select(timeout):
-            key.data()
+            # What was handled before may have unwatched it, and watched another under the same number.
+            known = self._selector.get_map().get(key.fd)
+            if known is not None and known.fileobj is key.fileobj:
+                key.data()
         while self._posted:
             self._posted.popleft()()
 

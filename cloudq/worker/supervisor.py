@@ -184,6 +184,8 @@ class Supervisor:
         )
 
     def _fetched(self, deliveries: list[Delivery], asked_at: float) -> None:
+        extra = {"action": "messages_received", "count": len(deliveries)}
+        logger.debug("received %d", len(deliveries), extra=extra)
         self._ledger.admit(deliveries, asked_at)
         if self._plan.is_burst and self._stop_at is None and not len(self._ledger):
             self._stop()

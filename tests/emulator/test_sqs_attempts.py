@@ -73,13 +73,12 @@ def test_attempt_ids_that_aws_refuses_are_refused(sqs, url, attempt):
     )
 
 
-def test_a_standard_queue_knows_no_attempts(sqs):
+def test_a_standard_queue_takes_no_notice_of_attempts(sqs):
     plain = sqs.create_queue(QueueName="plain")["QueueUrl"]
+    sqs.send_message(QueueUrl=plain, MessageBody="x")
 
-    code, text = refused(sqs.receive_message, QueueUrl=plain, ReceiveRequestAttemptId="try")
-
-    assert code == "InvalidParameterValue"
-    assert "not valid for this queue type" in text
+    assert len(receive(sqs, plain, "try")) == 1
+    assert receive(sqs, plain, "try") == []
 
 
 def test_with_too_many_in_flight_a_standard_queue_refuses(emulator, sqs):

@@ -36,11 +36,13 @@ def test_every_row_says_where_its_text_was_seen(name):
         "recorded",
         "asserted",
         "reported",
-        "the",
+        "quoted",
     }
 
 
-@pytest.mark.parametrize("name", [name for name, row in ROWS.items() if "#" not in row.shape])
+@pytest.mark.parametrize(
+    "name", [name for name, row in ROWS.items() if row.is_modelled and "#" not in row.shape]
+)
 def test_modelled_errors_have_the_models_shape_code_and_status(shapes, name):
     row = ROWS[name]
     shape = shapes[row.shape]

@@ -193,7 +193,11 @@ def test_one_task_runs_at_a_time_and_the_latest_are_listed(frozen, sqs, dead):
             "ResourceNotFoundException",
             "The resource that you specified for the DestinationArn parameter doesn't exist.",
         ),
-        ({"SourceArn": ARN + "dead", "MaxNumberOfMessagesPerSecond": 501}, "InvalidParameterValue", "501"),
+        (
+            {"SourceArn": ARN + "dead", "MaxNumberOfMessagesPerSecond": 501},
+            "InvalidParameterValue",
+            "between 1 and 500",
+        ),
         ({"SourceArn": ARN + "dead", "DestinationArn": ARN + "dead"}, "InvalidParameterValue", "the same"),
     ],
     ids=["no dead-letter queue", "no source", "no destination", "too fast", "to itself"],

@@ -73,7 +73,7 @@ def test_creating_the_same_queue_again_finds_it(sqs):
         ("Policy", "nonsense", "InvalidAttributeValue"),
         ("NoSuchThing", "1", "InvalidAttributeName"),
         ("ContentBasedDeduplication", "true", "InvalidAttributeName"),
-        ("RedrivePolicy", "nonsense", "InvalidParameterValue"),
+        ("RedrivePolicy", "nonsense", "InvalidAttributeValue"),
         ("RedrivePolicy", '{"maxReceiveCount": 1}', "InvalidParameterValue"),
         ("RedrivePolicy", "{}", "InvalidParameterValue"),
         (
@@ -91,7 +91,7 @@ def test_creating_the_same_queue_again_finds_it(sqs):
             json.dumps({"deadLetterTargetArn": ARN + "none", "maxReceiveCount": 1}),
             "InvalidParameterValue",
         ),
-        ("RedriveAllowPolicy", '{"redrivePermission": "maybe"}', "InvalidParameterValue"),
+        ("RedriveAllowPolicy", '{"redrivePermission": "maybe"}', "InvalidAttributeValue"),
         ("RedriveAllowPolicy", '{"redrivePermission": "byQueue"}', "InvalidParameterValue"),
         (
             "RedriveAllowPolicy",
@@ -309,7 +309,10 @@ def test_permissions_become_statements_of_the_policy(sqs):
             "Resource": ARN + "shared",
         }
     ]
-    assert refused(sqs.add_permission, Label="both", **grant)[0] == "InvalidParameterValue"
+    assert (
+        refused(sqs.add_permission, Label="both", **{**grant, "Actions": ["SendMessage"]})[0]
+        == "InvalidParameterValue"
+    )
     assert (
         refused(sqs.add_permission, Label="no", **{**grant, "Actions": ["CreateQueue"]})[0]
         == "InvalidParameterValue"

@@ -51,6 +51,14 @@ def fail() -> None:
     raise LookupError("nothing there")
 
 
+@app.task(bind=True, retries=1, backoff=0.05)
+def fail_until_mended(self: BoundTask, path: str, number: int) -> int:
+    leave(path, f"{number}: attempt {self.request.retries + 1}")
+    if not Path(f"{path}.mended").exists():
+        raise LookupError(f"number {number}")
+    return number
+
+
 @app.task(bind=True)
 def die_once(self: BoundTask, path: str) -> str:
     leave(path, f"receive {self.request.receive_count}")

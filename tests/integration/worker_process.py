@@ -32,12 +32,19 @@ def lines(path: Path) -> list[str]:
 class WorkerProcess:
     """Runs `cloudq worker -A worker_app` in a process group of its own; its log is kept and read as JSON."""
 
-    def __init__(self, log: Path, environ: Mapping[str, str], *options: str, app: str = "worker_app") -> None:
+    def __init__(
+        self,
+        log: Path,
+        environ: Mapping[str, str],
+        *options: str,
+        app: str = "worker_app",
+        folder: Path = HERE,
+    ) -> None:
         self.log = log
         with log.open("ab") as out:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "cloudq", "worker", "-A", app, *options],
-                cwd=HERE,
+                cwd=folder,
                 env={**os.environ, **environ},
                 stdout=out,
                 stderr=out,
@@ -54,8 +61,14 @@ class WorkerProcess:
 
     def children(self) -> list[int]:
         """The processes that run tasks: the forkserver's own children."""
-        (forkserver,) = _children_of(self.pid) or [0]
-        return _children_of(forkserver)
+        return [child for forkserver in self.forkservers() for child in _children_of(forkserver)]
+
+    def forkservers(self) -> list[int]:
+        return _children_of(self.pid)
+
+    @property
+    def is_running(self) -> bool:
+        return self._process.poll() is None
 
     def send_signal(self, number: int) -> None:
         self._process.send_signal(number)

@@ -9,12 +9,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+import orjson
+
 from cloudq_emulator.sqs.refusals import (
+    ARN_IS_NONE,
     INVALID_ADDRESS,
     INVALID_TOKEN,
     MAX_RESULTS_RANGE,
     MISSING_PARAMETER,
     RESOURCE_DOES_NOT_EXIST,
+    TOKEN_NEEDS_MAX_RESULTS,
+    TOKEN_OF_OTHER_REQUEST,
 )
 
 if TYPE_CHECKING:
@@ -27,6 +32,10 @@ if TYPE_CHECKING:
 IDENTIFIER: Final = re.compile(r"[!-~]{1,128}")
 """What clients may call a group, a deduplication or an attempt: ASCII letters, digits and punctuation."""
 _ACCOUNT: Final = re.compile(r"\d{12}")
+_ARN: Final = re.compile(r"arn:[\w-]+:sqs:[^:]*:[^:]*:[^:]+")
+_AWS_HOST: Final = re.compile(
+    r"(https?://(?:sqs\.([\w-]+)|([\w-]+)\.queue)\.amazonaws\.com(?:\.cn)?/)", re.ASCII
+)
 
 
 @dataclass(slots=True)
@@ -68,13 +77,26 @@ class Call:
         """The queue that the ARN in the parameter `name` names.
 
         Raises:
-            SqsError: There is none.
+            SqsError: There is none, or it is no ARN.
         """
-        queue = self.registry.by_arn(self.required(name))
+        self.touched = queue = self.find_by_arn(name)
+        queue.advance(self.now)
+        return queue
+
+    def find_by_arn(self, name: str) -> Queue:
+        """As `queue_of_arn`, without the call's being about it.
+
+        Raises:
+            SqsError: There is none, or it is no ARN.
+        """
+        arn = self.params.get(name)
+        if arn is None:
+            raise MISSING_PARAMETER.error(name=name)
+        if not _ARN.fullmatch(arn):
+            raise ARN_IS_NONE.error(name=name)
+        queue = self.registry.by_arn(arn)
         if queue is None:
             raise RESOURCE_DOES_NOT_EXIST.error(name=name)
-        self.touched = queue
-        queue.advance(self.now)
         return queue
 
     def url(self, queue: Queue) -> str:
@@ -100,8 +122,11 @@ def locate(url: str, account: str, region: str) -> tuple[str, str, str]:
     Understood: ``…/account/name``, ``…/queue/region/account/name``, and a bare name, which is the caller's.
 
     Raises:
-        SqsError: It is no queue's URL.
+        SqsError: It is no queue's URL, or one of AWS's in another region.
     """
+    aws = _AWS_HOST.match(url)
+    if aws is not None and region not in aws.groups():
+        raise INVALID_ADDRESS.error(url=aws[1])
     try:
         parts = urlsplit(url).path.strip("/").split("/") if "/" in url else [url]
     except ValueError:
@@ -143,16 +168,27 @@ def page(call: Call, queues: Sequence[Queue], most: int) -> tuple[list[str], str
     Raises:
         SqsError: ``MaxResults`` or ``NextToken`` is wrong.
     """
-    limit = integer(call.params, "MaxResults", (1, most), MAX_RESULTS_RANGE, most=most)
-    after = _read_token(call.params.get("NextToken") or "")
+    limit = integer(call.params, "MaxResults", (0, most), MAX_RESULTS_RANGE)
+    token = call.params.get("NextToken")
+    if token and not limit:
+        raise TOKEN_NEEDS_MAX_RESULTS.error()
+    about = call.params.get("QueueNamePrefix") or call.params.get("QueueUrl") or ""
+    after = _read_token(token, about) if token else ""
     rest = [queue for queue in queues if queue.name > after]
     shown = rest[: limit or most]
-    token = base64.b64encode(shown[-1].name.encode()).decode() if limit and len(rest) > len(shown) else ""
-    return [call.url(queue) for queue in shown], token
+    has_more = limit and len(rest) > len(shown)
+    return [call.url(queue) for queue in shown], _token(shown[-1].name, about) if has_more else ""
 
 
-def _read_token(token: str) -> str:
+def _token(after: str, about: str) -> str:
+    return base64.b64encode(orjson.dumps([after, about])).decode()
+
+
+def _read_token(token: str, about: str) -> str:
     try:
-        return base64.b64decode(token, validate=True).decode()
-    except ValueError:
-        raise INVALID_TOKEN.error(value=token) from None
+        after, before = orjson.loads(base64.b64decode(token, validate=True))
+    except (ValueError, TypeError):
+        raise INVALID_TOKEN.error() from None
+    if before != about:
+        raise TOKEN_OF_OTHER_REQUEST.error()
+    return str(after)

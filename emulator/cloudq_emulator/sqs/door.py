@@ -86,7 +86,7 @@ class SqsDoor:
     ) -> Response | Coroutine[None, None, Response]:
         call = None
         try:
-            params = json.read(request.body) if params is None else kinds.check(params)
+            params = json.read(request.body) if params is None else kinds.check(params, is_query=True)
             host = request.headers.get(b"host")
             call = self._service.begin(
                 params, account=caller.account, region=caller.region, origin=_origin(host) if host else ""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from cloudq_emulator.sqs.errors import UNVERIFIED
 from cloudq_emulator.sqs.refusals import rows
+from cloudq_emulator.sqs.sources import QUOTED
 
 if TYPE_CHECKING:
     from cloudq_emulator.sqs.errors import Refusal
@@ -17,12 +18,14 @@ _HEAD: Final = """\
 
 All {count} refusals, as `cloudq_emulator/sqs/refusals.py` has them; this page is made from it.
 **{unverified} of them are unverified**: that AWS refuses is documented or likely, but its very words aren't
-known, and the text is ours or another emulator's. Codes, shapes and statuses are those of botocore's models.
+known, and the text is ours or another emulator's. {quoted} are *quoted*: another emulator has them, whose
+authors' notes tell of what AWS answered; nobody's recording of them is known to us. Codes, shapes and
+statuses are those of botocore's models.
 
 | code | status | text | where the text was seen |
 |---|---|---|---|
 """
-_FIELD: Final = re.compile(r"\{(\w+)\}")
+_FIELD: Final = re.compile(r"\{(\w+)(?::\w+)?\}")
 _THREAD: Final = re.compile(r"github\.com/\S+?(?=[,\s]|$)")
 
 
@@ -30,15 +33,22 @@ def page() -> str:
     """The page, in Markdown."""
     table = rows().values()
     unverified = sum(row.source == UNVERIFIED for row in table)
-    head = _HEAD.format(count=len(table), unverified=unverified)
+    quoted = sum(row.source == QUOTED for row in table)
+    head = _HEAD.format(count=len(table), unverified=unverified, quoted=quoted)
     return head + "".join(f"{_line(row)}\n" for row in table)
 
 
 def _line(row: Refusal) -> str:
-    text = _FIELD.sub(r"*\1*", row.text).replace("|", r"\|").replace("<", "&lt;")
+    text = _shown(row.text)
     if row.query_text:
         text += f"<br>query protocol: {row.query_text}"
+    if row.entry_text:
+        text += f"<br>in a batch's entry: {_shown(row.entry_text)}"
     return f"| `{row.code}` | {row.status} | {text} | {_THREAD.sub(_link, row.source)} |"
+
+
+def _shown(text: str) -> str:
+    return _FIELD.sub(r"*\1*", text).replace("|", r"\|").replace("<", "&lt;")
 
 
 def _link(thread: re.Match[str]) -> str:

@@ -18,10 +18,18 @@ class SqsError(Exception):
         status: The HTTP status.
         shape: The JSON protocol's ``__type`` (``com.amazonaws.sqs#QueueDoesNotExist``).
         query_message: The query protocol's text, where it differs.
+        entry_message: The text in a batch's entry that failed, where it differs.
     """
 
     def __init__(
-        self, code: str, message: str, status: int = 400, *, shape: str = "", query_message: str = ""
+        self,
+        code: str,
+        message: str,
+        status: int = 400,
+        *,
+        shape: str = "",
+        query_message: str = "",
+        entry_message: str = "",
     ) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
@@ -29,6 +37,7 @@ class SqsError(Exception):
         self.status = status
         self.shape = shape or f"com.amazonaws.sqs#{code}"
         self.query_message = query_message or message
+        self.entry_message = entry_message or message
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +51,8 @@ class Refusal:
         source: Where the text was seen.
         status: Its HTTP status.
         query_text: The query protocol's message, where it differs.
+        entry_text: The message in a batch's entry that failed, where it differs.
+        is_modelled: Whether botocore's model knows the shape.
     """
 
     shape: str
@@ -50,6 +61,8 @@ class Refusal:
     source: str
     status: int = 400
     query_text: str = ""
+    entry_text: str = ""
+    is_modelled: bool = True
 
     def error(self, **fields: object) -> SqsError:
         """Make the exception, its text filled with `fields`."""
@@ -59,4 +72,5 @@ class Refusal:
             self.status,
             shape=self.shape if "#" in self.shape else f"com.amazonaws.sqs#{self.shape}",
             query_message=self.query_text,
+            entry_message=self.entry_text.format_map(fields),
         )

@@ -65,10 +65,14 @@ PURGE: Final = 60.0
 """Seconds between two purges of a queue. Source: API, PurgeQueue."""
 RECEIVES_MOST: Final = 1_000
 """The most `maxReceiveCount` may be. Source: API, SetQueueAttributes."""
+REDRIVE_SOURCES: Final = 10
+"""Source queues that a ``byQueue`` policy may name. Source: API, SetQueueAttributes."""
 LIST: Final = 1_000
 """Queues in one page of a list. Source: API, ListQueues."""
 PERMISSION_ACTIONS: Final = 7
 """Actions of one AddPermission. Source: Dev, Policy quotas."""
+POLICY_STATEMENTS: Final = 20
+"""Statements of a queue's policy. Source: Dev, Policy quotas."""
 TAGS: Final = 50
 """Tags of a queue. Source: Dev, Queue quotas."""
 TAG_KEY_LENGTH: Final = 128

@@ -15,6 +15,7 @@ from cloudq_emulator.sqs.refusals import (
     MISSING_PARAMETER,
     ONLY_THE_OWNER,
     TOO_MANY_ACTIONS,
+    TOO_MANY_STATEMENTS,
 )
 
 if TYPE_CHECKING:
@@ -62,22 +63,26 @@ def add_permission(call: Call) -> dict[str, Any]:
     queue = call.queue()
     label = _check_label(call.required("Label"))
     actions = _check_actions(call.params.get("Actions") or ())
-    accounts = call.params.get("AWSAccountIds") or ()
+    accounts = call.params.get("AWSAccountIds")
+    if accounts is None:
+        raise MISSING_PARAMETER.error(name="AWSAccountIds")
     if not accounts:
         raise INVALID_PRINCIPAL.error(value="[]")
+    statement = {
+        "Sid": label,
+        "Effect": "Allow",
+        "Principal": {"AWS": _one_or_all([f"arn:aws:iam::{account}:root" for account in accounts])},
+        "Action": _one_or_all([f"SQS:{action}" for action in actions]),
+        "Resource": queue.arn,
+    }
     statements = read_statements(queue)
-    if any(statement.get("Sid") == label for statement in statements):
+    if statement in statements:
+        return {}
+    if any(existing.get("Sid") == label for existing in statements):
         raise LABEL_EXISTS.error(value=label)
-    statements.append(
-        {
-            "Sid": label,
-            "Effect": "Allow",
-            "Principal": {"AWS": _one_or_all([f"arn:aws:iam::{account}:root" for account in accounts])},
-            "Action": _one_or_all([f"SQS:{action}" for action in actions]),
-            "Resource": queue.arn,
-        }
-    )
-    write_statements(call, queue, statements)
+    if len(statements) >= limits.POLICY_STATEMENTS:
+        raise TOO_MANY_STATEMENTS.error(count=len(statements) + 1)
+    write_statements(call, queue, [*statements, statement])
     return {}
 
 
@@ -105,7 +110,7 @@ def _check_label(label: str) -> str:
 
 def _check_actions(actions: Sequence[str]) -> Sequence[str]:
     if not actions:
-        raise MISSING_PARAMETER.error(name="Actions")
+        raise MISSING_PARAMETER.error(name="ActionName")
     if len(actions) > limits.PERMISSION_ACTIONS:
         raise TOO_MANY_ACTIONS.error(count=len(actions))
     for action in actions:

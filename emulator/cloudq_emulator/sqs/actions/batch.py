@@ -11,6 +11,7 @@ from cloudq_emulator.sqs.refusals import (
     EMPTY_BATCH,
     IDS_NOT_DISTINCT,
     INVALID_BATCH_ENTRY_ID,
+    MISSING_PARAMETER,
     TOO_MANY_ENTRIES,
 )
 
@@ -32,14 +33,18 @@ def entries_of(call: Call, entry: str) -> Sequence[Mapping[str, Any]]:
     Raises:
         SqsError: There are none or too many, or their ids won't do; the whole batch is refused.
     """
-    entries = call.params.get("Entries") or ()
+    entries = call.params.get("Entries")
+    if entries is None:
+        raise MISSING_PARAMETER.error(name="Entries")
     if not entries:
         raise EMPTY_BATCH.error(entry=entry)
     if len(entries) > limits.BATCH:
         raise TOO_MANY_ENTRIES.error(count=len(entries))
     seen: set[str] = set()
-    for one in entries:
-        id_ = one.get("Id") or ""
+    for number, one in enumerate(entries, 1):
+        id_ = one.get("Id")
+        if id_ is None:
+            raise MISSING_PARAMETER.error(name=f"{entry}.{number}.Id")
         if not _ID.fullmatch(id_):
             raise INVALID_BATCH_ENTRY_ID.error()
         if id_ in seen:
@@ -59,7 +64,7 @@ def each(
             successful.append({"Id": entry["Id"], **do(entry)})
         except SqsError as error:
             failed.append(
-                {"Id": entry["Id"], "SenderFault": True, "Code": error.code, "Message": error.message}
+                {"Id": entry["Id"], "Code": error.code, "Message": error.entry_message, "SenderFault": True}
             )
     answer: dict[str, Any] = {"Successful": successful} if successful else {}
     return {**answer, "Failed": failed} if failed else answer

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudq_emulator.sqs import limits
 from cloudq_emulator.sqs.call import integer
-from cloudq_emulator.sqs.refusals import LEASE_RANGE, MISSING_PARAMETER
+from cloudq_emulator.sqs.refusals import CHANGE_RANGE, MISSING_PARAMETER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +30,7 @@ def change_lease(call: Call, queue: Queue, entry: Mapping[str, Any]) -> None:
     handle = entry.get("ReceiptHandle")
     if not handle:
         raise MISSING_PARAMETER.error(name="ReceiptHandle")
-    seconds = integer(entry, "VisibilityTimeout", (0, limits.LEASE), LEASE_RANGE)
+    seconds = integer(entry, "VisibilityTimeout", (0, limits.LEASE), CHANGE_RANGE)
     if seconds is None:
         raise MISSING_PARAMETER.error(name="VisibilityTimeout")
     queue.change_lease(handle, seconds, call.now)

@@ -11,7 +11,8 @@ from cloudq_emulator.sqs.refusals import (
     FIFO_ATTRIBUTE,
     INVALID_FIFO_NAME,
     INVALID_NAME,
-    MISSING_PARAMETER,
+    NAME_IS_EMPTY,
+    NAME_IS_MISSING,
     UNKNOWN_ATTRIBUTE,
 )
 
@@ -29,8 +30,8 @@ _FIFO_SUFFIX: Final = ".fifo"
 def create_queue(call: Call) -> dict[str, Any]:
     """Answer the queue's URL."""
     name = call.params.get("QueueName")
-    if name is None:
-        raise MISSING_PARAMETER.error(name="QueueName")
+    if not name:
+        raise (NAME_IS_MISSING if name is None else NAME_IS_EMPTY).error()
     attributes = call.params.get("Attributes") or {}
     tags = call.params.get("tags") or call.params.get("Tags") or {}
     _check_name(name, attributes)
@@ -51,10 +52,15 @@ def _check_name(name: str, attributes: Mapping[str, Any]) -> None:
     if not is_fifo:
         if name.endswith(_FIFO_SUFFIX):
             raise INVALID_NAME.error()
-        _refuse_fifo_attributes(attributes)
+        refuse_fifo_attributes(attributes)
 
 
-def _refuse_fifo_attributes(attributes: Mapping[str, Any]) -> None:
+def refuse_fifo_attributes(attributes: Mapping[str, Any]) -> None:
+    """Check that there is nothing that only a FIFO queue has.
+
+    Raises:
+        SqsError: There is.
+    """
     for attribute in attributes:
         if attribute in FIFO_ONLY:
             refusal = FIFO_ATTRIBUTE if attribute in _NAMED else UNKNOWN_ATTRIBUTE

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from cloudq_emulator.sqs import limits
 from cloudq_emulator.sqs.actions.move_task import shown
 from cloudq_emulator.sqs.call import integer
-from cloudq_emulator.sqs.refusals import MAX_RESULTS_RANGE
+from cloudq_emulator.sqs.refusals import TASKS_RANGE
 
 if TYPE_CHECKING:
     from cloudq_emulator.sqs.call import Call
@@ -16,6 +16,6 @@ if TYPE_CHECKING:
 def list_message_move_tasks(call: Call) -> dict[str, Any]:
     """Answer them, the newest first; only the newest unless more are asked for."""
     source = call.queue_of_arn("SourceArn")
-    limit = integer(call.params, "MaxResults", (1, limits.TASKS), MAX_RESULTS_RANGE, most=limits.TASKS)
+    limit = integer(call.params, "MaxResults", (1, limits.TASKS), TASKS_RANGE)
     tasks = call.registry.moves.of(source)[: limit or 1]
     return {"Results": [shown(task) for task in tasks]}

@@ -11,7 +11,6 @@ from cloudq_emulator.sqs.engine import attributes
 from cloudq_emulator.sqs.refusals import (
     INVALID_ATTEMPT,
     LEASE_RANGE,
-    NOT_FOR_THIS_TYPE,
     RECEIVE_RANGE,
     TOO_MANY_IN_FLIGHT,
     UNKNOWN_ATTRIBUTE,
@@ -110,10 +109,10 @@ def _read(call: Call, queue: Queue) -> Reception:
 
 
 def _attempt(queue: Queue, attempt: str | None) -> str:
-    if attempt is None:
+    # It "applies only to FIFO queues" (API, ReceiveMessage); others don't complain of it, AWS's included.
+    # Source: github.com/awspring/spring-cloud-aws/issues/529, read 2026-11.
+    if attempt is None or not queue.settings.is_fifo:
         return ""
-    if not queue.settings.is_fifo:
-        raise NOT_FOR_THIS_TYPE.error(value=attempt, name="ReceiveRequestAttemptId")
     if not IDENTIFIER.fullmatch(attempt):
         raise INVALID_ATTEMPT.error(value=attempt)
     return attempt

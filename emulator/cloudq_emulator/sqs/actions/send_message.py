@@ -12,10 +12,10 @@ from cloudq_emulator.sqs.engine.message import Message, digest
 from cloudq_emulator.sqs.refusals import (
     DEDUPLICATION_IS_MISSING,
     DELAY_RANGE,
+    INVALID_ATTRIBUTE_TYPE,
     INVALID_GROUP,
     INVALID_MESSAGE_CONTENTS,
     INVALID_SYSTEM_ATTRIBUTE,
-    INVALID_TRACE,
     MESSAGE_TOO_LONG,
     MISSING_PARAMETER,
     NOT_FOR_THIS_TYPE,
@@ -51,7 +51,7 @@ def read_message(call: Call, queue: Queue, entry: Mapping[str, Any]) -> Message:
     if not body:
         raise MISSING_PARAMETER.error(name="MessageBody")
     if not attributes.is_writable(body):
-        raise INVALID_MESSAGE_CONTENTS.error()
+        raise INVALID_MESSAGE_CONTENTS.error(code=ord(attributes.first_unwritable(body)))
     message = Message(body, digest(body), call.account, call.now)
     if entry.keys() <= _PLAIN and not queue.settings.is_fifo and not call.trace:
         return message
@@ -98,11 +98,10 @@ def _read_trace(message: Message, system: Mapping[str, Any]) -> None:
     for name in system:
         if name != _TRACE:
             raise INVALID_SYSTEM_ATTRIBUTE.error(name=name)
-    value = system[_TRACE]
-    if value.get("DataType") != "String" or not value.get("StringValue"):
-        raise INVALID_TRACE.error()
-    message.trace = value["StringValue"]
-    message.trace_md5 = attributes.digest({_TRACE: {"DataType": "String", "StringValue": message.trace}})
+    checked = attributes.check(system, attributes.SYSTEM)
+    if "StringValue" not in checked[_TRACE]:
+        raise INVALID_ATTRIBUTE_TYPE.error(kind=attributes.SYSTEM, name=_TRACE)
+    message.trace, message.trace_md5 = checked[_TRACE]["StringValue"], attributes.digest(checked)
 
 
 def _read_group(queue: Queue, message: Message, entry: Mapping[str, Any]) -> None:

@@ -11,7 +11,6 @@ from cloudq_emulator.sqs.refusals import (
     DESTINATION_IS_SOURCE,
     DESTINATION_OF_OTHER_TYPE,
     MOVES_RANGE,
-    RESOURCE_DOES_NOT_EXIST,
     SOURCE_IS_NO_DEAD_LETTER_QUEUE,
 )
 
@@ -31,12 +30,9 @@ def start_message_move_task(call: Call) -> dict[str, Any]:
 
 
 def _destination(call: Call, source: Queue) -> str:
-    arn = call.params.get("DestinationArn")
-    if not arn:
+    if call.params.get("DestinationArn") is None:
         return ""
-    target = call.registry.by_arn(arn)
-    if target is None:
-        raise RESOURCE_DOES_NOT_EXIST.error(name="DestinationArn")
+    target = call.find_by_arn("DestinationArn")
     if target is source:
         raise DESTINATION_IS_SOURCE.error()
     if target.settings.is_fifo != source.settings.is_fifo:

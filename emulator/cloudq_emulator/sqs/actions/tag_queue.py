@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Final
 
 from cloudq_emulator.sqs import limits
 from cloudq_emulator.sqs.refusals import (
+    INVALID_TAG_KEY,
+    INVALID_TAG_VALUE,
     MISSING_PARAMETER,
     TAG_KEY_LENGTH,
     TAG_VALUE_LENGTH,
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cloudq_emulator.sqs.call import Call
+
+_TAG: Final = re.compile(r"[\w\s.:/=+@-]*")
 
 
 def tag_queue(call: Call) -> dict[str, Any]:
@@ -41,5 +46,9 @@ def check_tags(queue: str, tags: Mapping[str, str]) -> None:
             raise TAG_KEY_LENGTH.error()
         if len(value) > limits.TAG_VALUE_LENGTH:
             raise TAG_VALUE_LENGTH.error()
+        if not _TAG.fullmatch(key):
+            raise INVALID_TAG_KEY.error()
+        if not _TAG.fullmatch(value):
+            raise INVALID_TAG_VALUE.error()
     if len(tags) > limits.TAGS:
         raise TOO_MANY_TAGS.error(queue=queue)

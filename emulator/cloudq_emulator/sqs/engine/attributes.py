@@ -15,10 +15,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cloudq_emulator.sqs import limits
 from cloudq_emulator.sqs.refusals import (
+    ATTRIBUTE_HAS_TWO_VALUES,
+    ATTRIBUTE_IS_A_LIST,
+    ATTRIBUTE_IS_EMPTY,
     ATTRIBUTE_IS_NO_NUMBER,
+    ATTRIBUTE_NAME_BEGINS_WITH_DOT,
+    ATTRIBUTE_NAME_ENDS_WITH_DOT,
+    ATTRIBUTE_NAME_HAS_TWO_DOTS,
     ATTRIBUTE_NAME_IS_EMPTY,
     ATTRIBUTE_NAME_TOO_LONG,
+    ATTRIBUTE_OF_OTHER_FIELD,
     ATTRIBUTE_TYPE_IS_EMPTY,
+    ATTRIBUTE_TYPE_TOO_LONG,
     ATTRIBUTE_VALUE_IS_EMPTY,
     INVALID_ATTRIBUTE_CONTENTS,
     INVALID_ATTRIBUTE_NAME,
@@ -32,7 +40,13 @@ if TYPE_CHECKING:
 
 Attributes = dict[str, Any]
 
-_NAME: Final = re.compile(r"(?!\.)(?!.*\.\.)[\w.-]+(?<!\.)")
+USER: Final = "(user)"
+SYSTEM: Final = "system"
+"""What SQS's errors call the two kinds of attributes."""
+
+_NAME: Final = re.compile(r"[\w.-]+")
+_LISTS: Final = ("StringListValues", "BinaryListValues")
+_VALUES: Final = ("StringValue", "BinaryValue")
 _EVERYTHING: Final = frozenset({"All", ".*", "*"})
 _RESERVED: Final = ("aws.", "amazon.")
 _TYPE: Final = re.compile(r"(String|Number|Binary)(\..+)?", re.DOTALL)
@@ -46,15 +60,19 @@ _STRING, _BINARY = b"\x01", b"\x02"
 _LENGTH: Final = struct.Struct("!I").pack
 
 
-def check(attributes: Mapping[str, Mapping[str, Any]]) -> Attributes:
+def check(attributes: Mapping[str, Mapping[str, Any]], kind: str = USER) -> Attributes:
     """Check message attributes and bring them into the stored shape, binary values as base64 text.
+
+    Args:
+        attributes: As in a request.
+        kind: What errors call them.
 
     Raises:
         SqsError: One is not as AWS takes it.
     """
     if len(attributes) > limits.ATTRIBUTES:
         raise TOO_MANY_ATTRIBUTES.error(count=len(attributes))
-    return {name: _checked(name, value) for name, value in attributes.items()}
+    return {name: _checked(name, value, kind) for name, value in attributes.items()}
 
 
 def size_bytes(attributes: Attributes) -> int:
@@ -91,35 +109,64 @@ def select(attributes: Attributes, names: Iterable[str]) -> Attributes:
     }
 
 
-def _checked(name: str, value: Mapping[str, Any]) -> dict[str, str]:
-    _check_name(name)
+def _checked(name: str, value: Mapping[str, Any], kind: str) -> dict[str, str]:
+    _check_name(name, kind)
+    if any(value.get(field) for field in _LISTS):
+        raise ATTRIBUTE_IS_A_LIST.error()
+    if not value:
+        raise ATTRIBUTE_IS_EMPTY.error(kind=kind, name=name)
     data_type = value.get("DataType")
     if not data_type:
-        raise ATTRIBUTE_TYPE_IS_EMPTY.error(name=name)
-    kind = _TYPE.fullmatch(data_type)
-    if kind is None or len(data_type) > limits.ATTRIBUTE_NAME_LENGTH:
-        raise INVALID_ATTRIBUTE_TYPE.error(name=name)
-    if kind[1] == "Binary":
-        return {"BinaryValue": _binary(name, value), "DataType": data_type}
-    return {"StringValue": _string(name, value, kind[1]), "DataType": data_type}
+        raise ATTRIBUTE_TYPE_IS_EMPTY.error(kind=kind, name=name)
+    type_ = _TYPE.fullmatch(data_type)
+    if type_ is None:
+        raise INVALID_ATTRIBUTE_TYPE.error(kind=kind, name=name)
+    if len(data_type) > limits.ATTRIBUTE_NAME_LENGTH:
+        raise ATTRIBUTE_TYPE_TOO_LONG.error(kind=kind)
+    field = "BinaryValue" if type_[1] == "Binary" else "StringValue"
+    content = _content(name, value, field, kind)
+    if type_[1] == "Number" and not _is_number(content):
+        raise ATTRIBUTE_IS_NO_NUMBER.error(kind=kind, name=name)
+    return {field: content, "DataType": data_type}
 
 
-def _check_name(name: str) -> None:
-    if not name:
-        raise ATTRIBUTE_NAME_IS_EMPTY.error()
+def _check_name(name: str, kind: str) -> None:
+    if not name.strip():
+        raise ATTRIBUTE_NAME_IS_EMPTY.error(kind=kind)
     if len(name) > limits.ATTRIBUTE_NAME_LENGTH:
-        raise ATTRIBUTE_NAME_TOO_LONG.error()
-    if not _NAME.fullmatch(name):
+        raise ATTRIBUTE_NAME_TOO_LONG.error(kind=kind)
+    if _NAME.fullmatch(name) is None:
         raise INVALID_ATTRIBUTE_NAME.error(name=name)
     if name.lower().startswith(_RESERVED):
-        raise RESERVED_ATTRIBUTE_NAME.error(name=name)
+        raise RESERVED_ATTRIBUTE_NAME.error()
+    if name.startswith("."):
+        raise ATTRIBUTE_NAME_BEGINS_WITH_DOT.error(kind=kind)
+    if name.endswith("."):
+        raise ATTRIBUTE_NAME_ENDS_WITH_DOT.error(kind=kind)
+    if ".." in name:
+        raise ATTRIBUTE_NAME_HAS_TWO_DOTS.error(kind=kind)
 
 
-def _binary(name: str, value: Mapping[str, Any]) -> str:
-    content = value.get("BinaryValue")
+def _content(name: str, value: Mapping[str, Any], field: str, kind: str) -> str:
+    """The value in the field that goes with an attribute's type, binary ones as base64 text."""
+    data_type = value["DataType"]
+    if all(value.get(field) for field in _VALUES):
+        raise ATTRIBUTE_HAS_TWO_VALUES.error(kind=kind, name=name)
+    content = value.get(field)
     if not content:
-        raise ATTRIBUTE_VALUE_IS_EMPTY.error(name=name, kind="Binary")
-    if isinstance(content, (bytes, bytearray)):
+        if any(value.get(field) for field in _VALUES):
+            fitting = field.removesuffix("Value")
+            raise ATTRIBUTE_OF_OTHER_FIELD.error(kind=kind, name=name, type=data_type, field=fitting)
+        raise ATTRIBUTE_VALUE_IS_EMPTY.error(kind=kind, name=name, type=data_type)
+    if field == "BinaryValue":
+        return _binary(name, content)
+    if not is_writable(content):
+        raise INVALID_ATTRIBUTE_CONTENTS.error(name=name)
+    return content
+
+
+def _binary(name: str, content: str | bytes) -> str:
+    if isinstance(content, bytes):
         return base64.b64encode(content).decode()
     try:
         base64.b64decode(content, validate=True)
@@ -128,21 +175,17 @@ def _binary(name: str, value: Mapping[str, Any]) -> str:
     return content
 
 
-def _string(name: str, value: Mapping[str, Any], kind: str) -> str:
-    content = value.get("StringValue")
-    if not content:
-        raise ATTRIBUTE_VALUE_IS_EMPTY.error(name=name, kind=kind)
-    if not is_writable(content):
-        raise INVALID_ATTRIBUTE_CONTENTS.error(name=name)
-    if kind == "Number" and not _is_number(content):
-        raise ATTRIBUTE_IS_NO_NUMBER.error(name=name)
-    return content
-
-
 def is_writable(text: str) -> bool:
     """Whether XML 1.0 can carry a text, and so SQS takes it."""
     # Four times as fast as the search, and nearly every text is ASCII.
     return not (text.encode().translate(None, _WRITABLE_ASCII) if text.isascii() else UNWRITABLE.search(text))
+
+
+def first_unwritable(text: str) -> str:
+    """The first character of a text that XML 1.0 can't carry; it must have one."""
+    found = UNWRITABLE.search(text)
+    assert found is not None  # noqa: S101 - the caller has asked
+    return found[0]
 
 
 def _is_number(text: str) -> bool:

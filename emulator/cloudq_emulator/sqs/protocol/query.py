@@ -35,9 +35,15 @@ _MAPS: Final = {
 }
 """Parameters that are maps, of ``Name`` or ``Key`` to ``Value``."""
 
+_STRUCTURES: Final = frozenset({"MessageAttribute", "MessageSystemAttribute"})
+"""Of those, the ones whose values have fields: ``Value.StringValue``."""
+
 _ENTRIES: Final = re.compile(r"(\w+BatchRequestEntry)\.(\d{1,9})\.(.+)")
 _ITEM: Final = re.compile(r"(\w+?)(?:\.(\d{1,9}))?(?:\.(.+))?")
 """An item of a list or a map; the only one may go without a number, as in AWS's older examples."""
+
+_ENTITIES: Final = {'"': "&quot;", "\r": "&#xD;"}
+"""As AWS writes them; a bare carriage return would be read back as a line feed."""
 
 WITHOUT_RESULT: Final = frozenset(
     {
@@ -64,6 +70,8 @@ def read(form: str) -> tuple[str, dict[str, Any]]:
     pairs = dict(parse_qsl(form, keep_blank_values=True))
     operation = pairs.pop("Action", "")
     params = _nest(pairs)
+    if operation.endswith("Batch"):
+        params.setdefault("Entries", [])  # there is no other way to write an empty list
     if "AttributeNames" in params:
         # Of the two ways to ask for system attributes, the older one counts in this protocol.
         params.pop("MessageSystemAttributeNames", None)
@@ -115,14 +123,18 @@ def _nest(pairs: Mapping[str, str]) -> dict[str, Any]:
         if kind in _LISTS:
             params[_LISTS[kind]] = [fields[""] for fields in in_order if "" in fields]
         else:
-            params[_MAPS[kind]] = dict(map(_pair, in_order))
+            read = _structure if kind in _STRUCTURES else _text
+            named = {fields.get("Name") or fields.get("Key") or "": read(fields) for fields in in_order}
+            params[_MAPS[kind]] = named
     return params
 
 
-def _pair(fields: Mapping[str, str]) -> tuple[str, Any]:
-    name = fields.get("Name") or fields.get("Key") or ""
-    nested = {key.removeprefix("Value."): value for key, value in fields.items() if key.startswith("Value.")}
-    return name, nested or fields.get("Value", "")
+def _structure(fields: Mapping[str, str]) -> dict[str, str]:
+    return {key.removeprefix("Value."): value for key, value in fields.items() if key.startswith("Value.")}
+
+
+def _text(fields: Mapping[str, str]) -> str:
+    return fields.get("Value", "")
 
 
 def _elements(operation: str, answer: Mapping[str, Any]) -> Iterator[str]:
@@ -160,5 +172,4 @@ def _element(name: str, value: object) -> str:
     text = ("true" if value else "false") if isinstance(value, bool) else str(value)
     if not is_writable(text):
         text = UNWRITABLE.sub("\ufffd", text)  # of a tag, or quoted by an error
-    # A bare carriage return would be read back as a line feed.
-    return f"<{name}>{escape(text, {chr(13): '&#xD;'})}</{name}>"
+    return f"<{name}>{escape(text, _ENTITIES)}</{name}>"

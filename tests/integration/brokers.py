@@ -1,0 +1,42 @@
+"""Real brokers by name, for tests that run a real worker on each."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.emulator_process import emulator_process
+
+BROKERS = ["sqlite", "sqs"]
+
+
+@contextmanager
+def environment_of(broker: str, folder: Path) -> Iterator[dict[str, str]]:
+    """What an app on this broker has in its environment: a default queue and results of its own."""
+    results = f"sqlite:///{folder / 'results.db'}?synchronous=normal"
+    environment = {
+        "CLOUDQ_RESULT_BACKEND": results,
+        "CLOUDQ_TASK_DEFAULT_QUEUE": f"trial-{uuid.uuid4().hex[:8]}",
+        "CLOUDQ_TASK_LEASE": "5",
+    }
+    match broker:
+        case "sqlite":
+            yield {**environment, "CLOUDQ_BROKER_URL": f"sqlite:///{folder / 'queue.db'}?synchronous=normal"}
+        case "sqs":
+            with emulator_process() as emulator:
+                yield {**environment, **emulator.environment, "CLOUDQ_BROKER_URL": "sqs://"}
+        case _:
+            raise LookupError(broker)
+
+
+@contextmanager
+def in_this_process(environment: dict[str, str]) -> Iterator[None]:
+    """The same environment for the test itself."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        yield
