@@ -187,6 +187,9 @@ async def _run_command(command: tuple[str, ...], environ: dict[str, str], signal
     except PermissionError:
         click.echo(f"Error: {command[0]}: not executable", err=True)
         return _NOT_EXECUTABLE
+    except OSError as error:  # as a script without its first line
+        click.echo(f"Error: {command[0]}: {error.strerror}", err=True)
+        return _NOT_EXECUTABLE
     passing_on = asyncio.create_task(_pass_on(signals, process))
     code = await process.wait()
     passing_on.cancel()

@@ -42,6 +42,8 @@ DEFAULT_PORT: Final = 4566
 """Where LocalStack listens, and so where people's scripts look."""
 
 _LOOPBACK: Final = "127.0.0.1"
+_NAMES: Final = {_LOOPBACK: "localhost", "0.0.0.0": "localhost", "::": "[::1]"}  # noqa: S104 - compared
+"""What leads to an address from this machine."""
 _GC_THRESHOLD: Final = (50_000, 20, 1_000)
 """Rarer collections, full ones next to never: a full one over a million messages, none of which is in a
 cycle, halts everybody for 0.2 s. What moto leaves behind is young and found by the others."""
@@ -64,7 +66,7 @@ class Server:
         account: str = DEFAULT_ACCOUNT,
         data: Path | None = None,
     ) -> None:
-        self._host = host
+        self._host = _LOOPBACK if host == "localhost" else host
         self._port = port
         self._data = data
         self.restored: Restored | None = None
@@ -93,8 +95,8 @@ class Server:
     @property
     def endpoint(self) -> str:
         """The URL to give to clients; by name, since moto takes an address for an S3 bucket."""
-        host = "localhost" if self._host in {"127.0.0.1", "::1", "0.0.0.0"} else self._host  # noqa: S104 - compared
-        return f"http://{host}:{self._port}"
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{_NAMES.get(self._host, host)}:{self._port}"
 
     async def start(self) -> None:
         """Listen; when it returns, every service answers.

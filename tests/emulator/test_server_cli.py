@@ -73,6 +73,40 @@ def test_the_commands_exit_code_is_the_emulators(emulate, command, code):
     assert emulate("--port", "0", "--", *command).returncode == code
 
 
+def test_a_command_that_the_system_cannot_run_is_told_in_one_line(emulate, tmp_path):
+    command = tmp_path / "command"
+    command.write_text("no first line that names a shell")
+    command.chmod(0o755)
+
+    done = emulate("--port", "0", "--", str(command))
+
+    assert done.returncode == 126
+    assert done.stderr.endswith(f"Error: {command}: Exec format error\n")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("host", ["localhost", "::1", "::"])
+def test_the_endpoint_leads_to_whatever_host_it_listens_on(emulate, host):
+    if ":" in host and not has_ipv6():
+        pytest.skip("this machine has no IPv6")
+    script = (
+        "import os, urllib.request as u; end = os.environ['AWS_ENDPOINT_URL'];"
+        "print(end, u.urlopen(end + '/_cloudq/health').status)"
+    )
+
+    done = emulate("--port", "0", "--host", host, "--", sys.executable, "-c", script)
+
+    assert done.stdout.endswith(" 200\n"), done.stderr
+
+
+def has_ipv6():
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
 def test_queues_are_made_at_the_start(emulate):
     script = (
         "import os, urllib.request;"
