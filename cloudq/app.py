@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 _REDIS = {"redis": "redis", "rediss": "redis", "redis+unix": "redis"}
 _BROKERS = {"memory": "memory", "sqlite": "sqlite", "sqs": "sqs", **_REDIS}
-_BACKENDS = {"memory": "memory", "sqlite": "sqlite"}
+_BACKENDS = {"memory": "memory", "sqlite": "sqlite", **_REDIS}
 
 
 class App:

@@ -41,11 +41,11 @@ class Settings:
     """Every setting. Names are Celery's where the meaning is the same."""
 
     broker_url: str = ""
-    """Where messages wait: `sqs://`, `redis://host`, `sqlite:///path`, `memory://`. Default: a SQLite file in the
-    project."""
+    """Where messages wait: `sqs://`, `redis://host`, `sqlite:///path`, `memory://`. Default: a SQLite file in
+    the project."""
     result_backend: str = ""
-    """Where results live: `sqlite:///path`, `memory://`; `disabled` for nowhere. Default: with the default
-    broker, beside it; else nowhere."""
+    """Where results live: `redis://host`, `sqlite:///path`, `memory://`; `disabled` for nowhere. Default:
+    with the default broker, beside it; else nowhere."""
     result_expires: float = 86_400.0
     """Seconds for which a result is kept."""
     task_default_queue: str = "default"

@@ -6,6 +6,7 @@
 | `calls` | commands and scripts as they go over the wire |
 | `connections` | this process's connections |
 | `server` | many calls in one round trip |
+| `listener` | hearing of what is published |
 | `failures` | what Redis's errors mean |
 """
 
@@ -22,6 +23,18 @@ from cloudq.redis.address import Address, locate
 from cloudq.redis.calls import Call, Script, command
 from cloudq.redis.connections import Connections
 from cloudq.redis.failures import Failure, Failures
+from cloudq.redis.listener import Listener
 from cloudq.redis.server import Server
 
-__all__ = ["Address", "Call", "Connections", "Failure", "Failures", "Script", "Server", "command", "locate"]
+__all__ = [
+    "Address",
+    "Call",
+    "Connections",
+    "Failure",
+    "Failures",
+    "Listener",
+    "Script",
+    "Server",
+    "command",
+    "locate",
+]

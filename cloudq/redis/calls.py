@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
-__all__ = ["Call", "Script", "Word", "command"]
+__all__ = ["MOST", "Call", "Script", "Word", "command", "parts"]
+
+MOST = 500
+"""Things that a call is given at most: everybody waits while it is done, and Lua takes 8,000 arguments."""
+
 
 Word = bytes | str | int
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,11 @@ class Script:
 def command(*words: Word) -> Call:
     """A command of Redis's own."""
     return Call(_pack(words))
+
+
+def parts(things: Sequence[T]) -> Iterator[Sequence[T]]:
+    """At most `MOST` of them at a time."""
+    return (things[at : at + MOST] for at in range(0, len(things), MOST))
 
 
 def _pack(words: Sequence[Word]) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import select
 import socket
 from collections import deque
@@ -10,10 +9,11 @@ from typing import Any, Protocol, cast
 
 from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError, ResponseError
 
+from cloudq.processes import PerProcess
 from cloudq.redis.address import Address
 from cloudq.redis.failures import Failures
 
-__all__ = ["Connection", "Connections"]
+__all__ = ["Connection", "Connections", "cut", "write"]
 
 
 class Connection(Protocol):
@@ -27,6 +27,8 @@ class Connection(Protocol):
 
     def read_response(self) -> Any: ...
 
+    def can_read(self, timeout: float = 0) -> bool: ...
+
 
 class Connections:
     """A stack of connections that nobody uses at the moment. Thread-safe, and safe to fork with.
@@ -39,8 +41,8 @@ class Connections:
     def __init__(self, address: Address, failures: Failures) -> None:
         self._address = address
         self._failures = failures
-        self._pid = os.getpid()
-        self._free: deque[Connection] = deque()
+        # A forked child's copies are its parent's; redis-py leaves those open for it when they are dropped.
+        self._free_here: PerProcess[deque[Connection]] = PerProcess(deque)
 
     def take(self) -> Connection:
         """A connection for the caller alone, who gives it back or disconnects it.
@@ -48,28 +50,28 @@ class Connections:
         Raises:
             CloudqError: The server can't be reached or refuses the credentials.
         """
-        if self._pid != os.getpid():
-            # A forked child's sockets are its parent's; redis-py leaves those open for it.
-            self._pid, self._free = os.getpid(), deque()
+        free = self._free_here.get()
         while True:
             try:
-                connection = self._free.pop()
+                connection = free.pop()
             except IndexError:
-                return self._connect()
+                return self.connect()
             if not _is_stale(connection):
                 return connection
             connection.disconnect()
 
     def give_back(self, connection: Connection) -> None:
         """Let others use it; every answer must have been read."""
-        self._free.append(connection)
+        self._free_here.get().append(connection)
 
     def close(self) -> None:
         """Disconnect those that nobody uses."""
-        while self._free:
-            self._free.pop().disconnect()
+        free = self._free_here.get()
+        while free:
+            free.pop().disconnect()
 
-    def _connect(self) -> Connection:
+    def connect(self) -> Connection:
+        """A new connection. Raises as `take` does."""
         connection = cast("Connection", self._address.connection())
         try:
             connection.connect()
@@ -87,6 +89,17 @@ def cut(connection: Connection) -> None:
             channel.shutdown(socket.SHUT_RDWR)
         except OSError:
             return  # it is cut already
+
+
+def write(connection: Connection, packed: bytes) -> None:
+    """Send while another thread reads: unlike redis-py's own, it doesn't disconnect on an error.
+
+    Raises:
+        OSError: It couldn't be sent.
+    """
+    if (channel := _socket(connection)) is None:
+        raise ConnectionResetError("disconnected")
+    channel.sendall(packed)
 
 
 def _is_stale(connection: Connection) -> bool:

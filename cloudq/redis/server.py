@@ -9,6 +9,7 @@ from typing import Any
 from redis.exceptions import AuthenticationError, BusyLoadingError, NoScriptError, RedisError, ResponseError
 
 from cloudq.errors import CloudqError
+from cloudq.processes import PerProcess
 from cloudq.redis.address import Address
 from cloudq.redis.calls import Call, Word, command
 from cloudq.redis.connections import Connection, Connections, cut
@@ -29,8 +30,8 @@ class Server:
         self.address = address
         self.is_closed = False
         self._failures = failures
-        self._connections = Connections(address, failures)
-        self._blocked: set[Connection] = set()
+        self.connections = Connections(address, failures)
+        self._blocked: PerProcess[set[Connection]] = PerProcess(set)
 
     def run(self, calls: Sequence[Call]) -> list[Any | Failure]:
         """Make calls, in this order, in one round trip; what each answered, or how it failed.
@@ -40,7 +41,7 @@ class Server:
         """
         if self.is_closed:
             raise self._failures.closed(self.address.shown)
-        connection = self._connections.take()
+        connection = self.connections.take()
         try:
             answers = self._exchange(connection, calls)
             unknown = [at for at, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
@@ -53,7 +54,7 @@ class Server:
         if any(isinstance(answer, _Broken) for answer in answers):
             connection.disconnect()
         else:
-            self._connections.give_back(connection)
+            self.connections.give_back(connection)
         return [self._failure(answer) if isinstance(answer, Exception) else answer for answer in answers]
 
     def ask(self, call: Call) -> Any:
@@ -69,8 +70,9 @@ class Server:
 
     def wait(self, keys: Sequence[Word], seconds: float) -> None:
         """Return when one of these lists has an element, which is removed, after `seconds`, or on `close`."""
-        connection = self._connections.take()
-        self._blocked.add(connection)
+        connection = self.connections.take()
+        blocked = self._blocked.get()
+        blocked.add(connection)
         try:
             if self.is_closed:
                 return
@@ -81,11 +83,11 @@ class Server:
             if isinstance(answer, Exception):
                 raise self._failure(answer).error
         finally:
-            self._blocked.discard(connection)
+            blocked.discard(connection)
             if self.is_closed:
                 connection.disconnect()
             else:
-                self._connections.give_back(connection)
+                self.connections.give_back(connection)
 
     @contextmanager
     def until_closed(self) -> Generator[None]:
@@ -99,9 +101,9 @@ class Server:
     def close(self) -> None:
         """Let go of connections; waits return at once, everything else is refused."""
         self.is_closed = True
-        for connection in list(self._blocked):
+        for connection in list(self._blocked.get()):
             cut(connection)
-        self._connections.close()
+        self.connections.close()
 
     def _taught(self, connection: Connection, calls: Sequence[Call], unknown: Sequence[int]) -> list[Any]:
         again = [calls[at] for at in unknown]

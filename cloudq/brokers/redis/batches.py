@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TypeVar
 
 from cloudq.brokers.redis import scripts, texts
 from cloudq.delivery import Outgoing
 from cloudq.queues import FIFO_SUFFIX
 from cloudq.redis import Call
-from cloudq.redis.calls import Word
+from cloudq.redis.calls import MOST, Word
 
-__all__ = ["MOST", "MOST_BYTES", "milliseconds", "parts", "sending"]
-
-MOST = 500
-"""Messages that a script is given at most. Lua has room for 8,000 arguments of a call."""
+__all__ = ["MOST_BYTES", "milliseconds", "sending"]
 
 MOST_BYTES = 16 * 1024 * 1024
 """Bytes that a script is given, or answers, at most; one message is always allowed."""
 
 DEDUPLICATION = 300.0
 """Seconds for which a FIFO queue drops repeats. Source: SQS Developer Guide, exactly-once, read 2026-11."""
-
-T = TypeVar("T")
-
-
-def parts(things: Sequence[T]) -> Iterator[Sequence[T]]:
-    """At most `MOST` of them at a time."""
-    return (things[at : at + MOST] for at in range(0, len(things), MOST))
 
 
 def sending(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from cloudq.brokers.redis.batches import parts
 from cloudq.delivery import Answer, Delivery, Lost, Settled, Unknown
 from cloudq.redis import Call, Failure, Server
+from cloudq.redis.calls import parts
 
 __all__ = ["settle"]
 

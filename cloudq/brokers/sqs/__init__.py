@@ -15,7 +15,6 @@
 | `copies_taken` | which copies need no second sending |
 | `delays`, `reasons`, `text` | SQS's limits of time, a reason as an attribute, characters that travel |
 | `creation`, `inspection` | making queues; counting, naming, purging |
-| `processes` | what a forked child must not share |
 """
 
 from __future__ import annotations

@@ -11,9 +11,9 @@ from typing import Any
 
 from cloudq.brokers.sqs.boto_errors import translated
 from cloudq.brokers.sqs.names import Names, named_in
-from cloudq.brokers.sqs.processes import PerProcess
 from cloudq.brokers.sqs.urls import SqsUrl
 from cloudq.errors import ConfigurationError
+from cloudq.processes import PerProcess
 
 __all__ = ["BotoTransport"]
 

@@ -11,12 +11,12 @@ from functools import partial
 from cloudq.brokers.sqs import reasons
 from cloudq.brokers.sqs.copies_taken import CopiesTaken
 from cloudq.brokers.sqs.entries import MAX_ATTRIBUTES, MAX_BYTES, TRACE, attribute_bytes, size_bytes
-from cloudq.brokers.sqs.processes import PerProcess
 from cloudq.brokers.sqs.send import Sender
 from cloudq.brokers.sqs.settle import Settler, settled_in_parts
 from cloudq.clock import Clock
 from cloudq.delivery import Accepted, Answer, Delivery, NotSent, Outgoing, Reason, Sent, Unknown
 from cloudq.errors import BrokerError
+from cloudq.processes import PerProcess
 from cloudq.queues import FIFO_SUFFIX, dead_letter_name
 
 __all__ = ["DeadLetters", "dead_letter_of"]

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from cloudq.brokers.sqs.delays import MAX_WAIT
 from cloudq.brokers.sqs.polls import Brought, Polls
-from cloudq.brokers.sqs.processes import PerProcess
 from cloudq.brokers.sqs.requests import MAX_MESSAGES, ReceiveRequests
 from cloudq.brokers.sqs.settle import Settler
 from cloudq.brokers.sqs.transport import BusyError, RefusedError
@@ -16,6 +15,7 @@ from cloudq.brokers.sqs.troubles import Troubles
 from cloudq.clock import Clock
 from cloudq.delivery import Delivery, Settled
 from cloudq.errors import BrokerError, CloudqError, QueueNotFoundError
+from cloudq.processes import PerProcess
 
 __all__ = ["Receiver"]
 

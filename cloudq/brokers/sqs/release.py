@@ -9,12 +9,12 @@ from functools import partial
 
 from cloudq.brokers.sqs.copies_taken import CopiesTaken
 from cloudq.brokers.sqs.delays import copies
-from cloudq.brokers.sqs.processes import PerProcess
 from cloudq.brokers.sqs.send import Sender
 from cloudq.brokers.sqs.settle import Settler, settled_in_parts
 from cloudq.clock import Clock
 from cloudq.delivery import Accepted, Answer, NotSent, Outgoing, Release, Sent
 from cloudq.errors import BrokerError
+from cloudq.processes import PerProcess
 from cloudq.queues import FIFO_SUFFIX
 
 __all__ = ["Releaser"]

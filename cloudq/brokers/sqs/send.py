@@ -8,11 +8,11 @@ from cloudq.brokers.sqs.addresses import Addresses
 from cloudq.brokers.sqs.batches import Answered, Failed, Succeeded, raise_if_out_of_reach, request_batch
 from cloudq.brokers.sqs.commit import GroupCommit
 from cloudq.brokers.sqs.entries import MAX_BYTES, Entry, entry_of, refusal, size_bytes
-from cloudq.brokers.sqs.processes import PerProcess
 from cloudq.brokers.sqs.transport import AnswerLostError, Transport
 from cloudq.clock import Clock
 from cloudq.delivery import Accepted, NotSent, Outgoing, Sent, Unknown
 from cloudq.errors import BrokerUnavailableError, MessageTooLargeError
+from cloudq.processes import PerProcess
 
 __all__ = ["Sender"]
 
