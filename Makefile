@@ -70,6 +70,7 @@ habits-test: $(VENV)/.dev .clients/.done ## the aws command line, awslocal and t
 CHAOS := $(BIN)/python -m tests.chaos.run
 chaos: $(VENV)/.dev ## 100,000 tasks on every broker, amid kill -9 of workers, children and brokers: a quarter of an hour
 	@$(CHAOS) --broker sqlite $(ARGS)
+	@$(CHAOS) --broker redis $(ARGS)
 	@$(CHAOS) --broker sqs $(ARGS)
 	@$(CHAOS) --broker sqs --faults $(ARGS)
 
