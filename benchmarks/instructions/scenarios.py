@@ -43,7 +43,9 @@ class _Emulator:
 
         callers, door = Callers("000000000000"), SqsDoor(SqsService(MovableClock()), RequestCounts())
         self._answers = _Answers()
-        self._connection = Connection(lambda request: door.answer_json(request, callers.of(request)), set())
+        self._connection = Connection(
+            lambda request: door.answer_json(request, callers.of(request)), door.refuse_unreadable, set()
+        )
         self._connection.connection_made(self._answers)
         self.ask(create_queue(_HOST, "work"))
         self.requests = Requests.of(_HOST, "work", _BODY)

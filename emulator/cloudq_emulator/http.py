@@ -20,11 +20,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     Handler = Callable[["Request"], "Response | Coroutine[None, None, Response]"]
+    Headers = list[tuple[bytes, bytes]]
 
 logger = logging.getLogger(__name__)
 
 _REASONS: Final = {status.value: status.phrase.encode() for status in HTTPStatus}
 _NO_CONTENT: Final = 204
+_HEAD_BYTES: Final = 1024 * 1024
+"""Of a request's line and headers, at most; AWS's own limits are lower."""
+_IDLE, _HEAD, _BODY = range(3)
+"""What is being read."""
+_WISH: Final = frozenset({b"upgrade", b"connection"})
+"""Headers that ask for another protocol."""
 _QUEUED: Final = 32
 """Pipelined requests that wait on one connection before we stop reading from it."""
 
@@ -92,13 +99,19 @@ class Connection(asyncio.Protocol):
 
     Args:
         handler: What answers; a coroutine gets a task, which is cancelled when the client goes away.
+        refuse: What answers that which is no HTTP, by the headers that could be read, and why it isn't.
         connections: All that are open, this one among them while it is.
     """
 
-    def __init__(self, handler: Handler, connections: set[Connection]) -> None:
+    def __init__(
+        self, handler: Handler, refuse: Callable[[Headers, str], Response], connections: set[Connection]
+    ) -> None:
         self._handler = handler
+        self._refuse = refuse
         self._connections = connections
         self._parser = httptools.HttpRequestParser(self)
+        self._reads = _IDLE
+        self._raw_headers: Headers = []
         self._waiting: deque[Request] = deque()
         self._task: asyncio.Task[None] | None = None
         self._transport: asyncio.Transport | None = None
@@ -118,10 +131,18 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self.close()
+        except httptools.HttpParserUpgrade as upgrade:
+            self._stay(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
-            self._write(Response(400, str(error).encode(), b"text/plain"), keep_alive=False)
+            self._give_up(str(error))
+        if self._reads == _HEAD:
+            self._head_bytes += len(data)
+            if self._head_bytes > _HEAD_BYTES:
+                self._give_up(f"its headers are longer than {_HEAD_BYTES} bytes")
+
+    def eof_received(self) -> None:
+        if self._reads != _IDLE:
+            self._give_up("it ends in the middle")
 
     def close(self) -> None:
         """Close at once; an answer under way is dropped."""
@@ -131,8 +152,10 @@ class Connection(asyncio.Protocol):
     # What httptools calls, in this order.
 
     def on_message_begin(self) -> None:
+        self._reads = _HEAD
+        self._head_bytes = 0
         self._target = b""
-        self._raw_headers: list[tuple[bytes, bytes]] = []
+        self._raw_headers = []
         self._chunks: list[bytes] = []
 
     def on_url(self, url: bytes) -> None:
@@ -142,6 +165,7 @@ class Connection(asyncio.Protocol):
         self._raw_headers.append((name, value))
 
     def on_headers_complete(self) -> None:
+        self._reads = _BODY
         headers = self._headers = _by_name(self._raw_headers)
         expected = headers.get(b"expect")
         if expected and expected.lower() == b"100-continue" and self._transport is not None:
@@ -151,6 +175,9 @@ class Connection(asyncio.Protocol):
         self._chunks.append(body)
 
     def on_message_complete(self) -> None:
+        self._reads = _IDLE
+        if b"upgrade" in self._headers and self._parser.should_upgrade():
+            return  # it is read anew
         request = Request(
             self._parser.get_method().decode(),
             self._target.decode("latin-1"),
@@ -163,6 +190,23 @@ class Connection(asyncio.Protocol):
             self._answer(request)
         else:
             self._queue(request)
+
+    def _stay(self, rest: bytes) -> None:
+        """Go on in HTTP/1.1 after a client has asked for another protocol, as Java's does for HTTP/2.
+
+        The parser leaves the request's body to that protocol. So it reads the request anew, without the wish.
+        """
+        if b"upgrade" not in self._headers:  # CONNECT: we are no proxy
+            self.close()
+            return
+        method = self._parser.get_method()
+        self._parser = httptools.HttpRequestParser(self)
+        headers = [header for header in self._raw_headers if header[0].lower() not in _WISH]
+        lines = [b"%b %b HTTP/1.1" % (method, self._target), *(b"%b: %b" % header for header in headers)]
+        asyncio.get_running_loop().call_soon(self.data_received, b"\r\n".join([*lines, b"", rest]))
+
+    def _give_up(self, reason: str) -> None:
+        self._write(self._refuse(self._raw_headers, reason), keep_alive=False)
 
     def _queue(self, request: Request) -> None:
         self._waiting.append(request)
@@ -212,11 +256,13 @@ class Connection(asyncio.Protocol):
             transport.close()
 
 
-def _by_name(raw_headers: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+def _by_name(raw_headers: Headers) -> dict[bytes, bytes]:
     headers = {name.lower(): value for name, value in raw_headers}
     if len(headers) < len(raw_headers):  # some are repeated
-        for name in headers:
-            headers[name] = b",".join(value for other, value in raw_headers if other.lower() == name)
+        values: dict[bytes, list[bytes]] = {name: [] for name in headers}
+        for name, value in raw_headers:
+            values[name.lower()].append(value)
+        return {name: b",".join(each) for name, each in values.items()}
     return headers
 
 

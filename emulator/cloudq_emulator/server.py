@@ -181,7 +181,7 @@ class Server:
         self._is_disturbed = bool(self.faults)
 
     def _connect(self) -> Connection:
-        return Connection(self._handle, self._connections)
+        return Connection(self._handle, self._door.refuse_unreadable, self._connections)
 
     def _handle(self, request: Request) -> Response | Coroutine[None, None, Response]:
         caller = self._callers.of(request)

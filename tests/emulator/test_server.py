@@ -245,6 +245,61 @@ def test_what_cannot_be_read_is_refused(raw, request_, status):
         assert read_response(stream)[0] == status
 
 
+TARGET = b"X-Amz-Target: AmazonSQS.ListQueues\r\n"
+
+
+@pytest.mark.parametrize(
+    ("request_", "reason"),
+    [
+        (b"HELLO\r\n\r\n", b"Invalid method"),
+        (b"POST / HTTP/1.1\r\n" + TARGET + b"Content-Length: x\r\n\r\n{}", b"Content-Length"),
+        (b"POST / HTTP/1.1\r\n" + TARGET + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}", b"chunk size"),
+        (b"POST / HTTP/1.1\r\n" + TARGET + b"Transfer-Encoding: chunked\r\n\r\n5\r\n{}", b"in the middle"),
+        (b"POST / HTTP/1.1\r\n" + TARGET + b"Content-Length: 9\r\n\r\n{}", b"in the middle"),
+        (b"GET / HTTP/1.1\r\nHost: he", b"in the middle"),
+        (b"GET / HTTP/1.1\r\nX: " + 1_048_600 * b"a", b"longer than 1048576 bytes"),
+    ],
+)
+def test_what_is_no_http_gets_an_error_of_sqs_and_is_hung_up_on(emulator, raw, request_, reason):
+    raw.sendall(request_)
+    raw.shutdown(socket.SHUT_WR)
+
+    with raw.makefile("rb") as stream:
+        status, headers, body = read_response(stream)
+        assert stream.read() == b""
+
+    assert status == 400
+    assert reason in body
+    if TARGET in request_:
+        assert headers["x-amzn-query-error"] == "MalformedInput;Sender"
+        assert json.loads(body)["__type"] == "com.amazon.coral.service#SerializationException"
+    else:
+        assert b"<Code>MalformedInput</Code>" in body
+    assert emulator.control("GET", "/_cloudq/health")[0] == 200
+
+
+def test_a_client_that_asks_for_another_protocol_is_answered_in_this_one(raw):
+    wish = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+    health = b"GET /_cloudq/health HTTP/1.1\r\nHost: here\r\n" + wish + b"\r\n"
+    send = json_request("CreateQueue", {"QueueName": "upgraded"}).replace(b"Host: here\r\n", wish)
+
+    raw.sendall(health + send + health)
+
+    with raw.makefile("rb") as stream:
+        answers = [read_response(stream) for _ in range(3)]
+    assert [status for status, _, _ in answers] == [200, 200, 200]
+    assert b"QueueUrl" in answers[1][2]
+
+
+def test_many_repeated_headers_are_joined_in_no_time(raw):
+    headers = b"".join(b"X-%d: a\r\n" % (number % 5_000) for number in range(30_000))
+
+    raw.sendall(b"GET /_cloudq/health HTTP/1.1\r\n" + headers + b"\r\n")
+
+    with raw.makefile("rb") as stream:
+        assert read_response(stream)[0] == 200
+
+
 def test_a_refusal_names_the_error_for_both_kinds_of_sdk(raw):
     raw.sendall(json_request("GetQueueUrl", {"QueueName": "none"}))
 

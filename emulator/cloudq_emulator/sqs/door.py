@@ -12,7 +12,7 @@ from cloudq_emulator.sqs.actions import ACTIONS, Reception
 from cloudq_emulator.sqs.engine.message import new_id
 from cloudq_emulator.sqs.errors import SqsError
 from cloudq_emulator.sqs.protocol import json, kinds, query, query_as_json
-from cloudq_emulator.sqs.refusals import INVALID_ACTION
+from cloudq_emulator.sqs.refusals import INVALID_ACTION, MALFORMED_REQUEST
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from cloudq_emulator.caller import Caller
     from cloudq_emulator.counts import RequestCounts
-    from cloudq_emulator.http import Request
+    from cloudq_emulator.http import Headers, Request
     from cloudq_emulator.sqs.call import Call
     from cloudq_emulator.sqs.service import SqsService
 
@@ -75,6 +75,12 @@ class SqsDoor:
                 return exchange.refuse(INVALID_ACTION.error(operation=operation))
             params.setdefault("QueueUrl", request.path)
         return self._answer(operation, params, request, caller, exchange)
+
+    def refuse_unreadable(self, headers: Headers, reason: str) -> Response:
+        """Answer what is no HTTP, in the JSON protocol if as much as was read says that it is its."""
+        error = MALFORMED_REQUEST.error(reason=reason)
+        is_json = any(name.lower() == b"x-amz-target" for name, _ in headers)
+        return _JSON.refuse(error) if is_json else _QueryExchange("", query).refuse(error)
 
     def _answer(
         self,
