@@ -15,7 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 __all__ = [
     "Accepted",
@@ -89,9 +90,11 @@ class Unknown:
 Accepted = Sent | NotSent | Unknown
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """One receipt of a message.
+_NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
+
+
+class Delivery(NamedTuple):
+    """One receipt of a message. A tuple, which is made in a third of a frozen dataclass's time.
 
     Args:
         queue: Where it was received.
@@ -112,7 +115,7 @@ class Delivery:
     receive_count: int
     group: str | None = None
     sent_at: float | None = None
-    attributes: Mapping[str, str] = field(default_factory=dict[str, str])
+    attributes: Mapping[str, str] = _NO_ATTRIBUTES
     reason: Reason | None = None
 
 
@@ -254,9 +257,8 @@ class Ignored:
 Outcome = Done | RetryLater | Dead | Requeue | Ignored
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Execution:
-    """One run of a message for one delivery; (id, generation, attempt) is its fence.
+class Execution(NamedTuple):
+    """One run of a message for one delivery; (id, generation, attempt) is its fence. A tuple, for speed.
 
     Args:
         outcome: What it decided.

@@ -68,18 +68,60 @@ class Settler:
     def settle(self, items: Sequence[tuple[Delivery, Execution]]) -> list[Answer]:
         """End each delivery's lease. After `Unknown`, settle it again: every step bears repeating."""
         answers: list[Answer] = [Unknown("not tried")] * len(items)
-        outcomes = [execution.outcome for _, execution in items]
+        kept: list[tuple[int, tuple[Delivery, Execution]]] = []
+        for index, execution in enumerate(self.keep(items)):
+            if isinstance(execution, Unknown):
+                answers[index] = execution
+            else:
+                kept.append((index, (items[index][0], execution)))
+        for (index, _), answer in zip(kept, self.end([item for _, item in kept]), strict=True):
+            answers[index] = answer
+        return answers
+
+    def must_keep(self, execution: Execution) -> bool:
+        """Whether `keep` has anything to do for it."""
+        match execution.outcome:
+            case Done(follow_ups=follow_ups):
+                return bool(follow_ups) or (self._results is not None and bool(execution.id))
+            case Requeue() | Ignored(is_revoked=False):
+                return False
+            case _:
+                return self._results is not None and bool(execution.id)
+
+    def keep(self, items: Sequence[tuple[Delivery, Execution]]) -> list[Execution | Unknown]:
+        """What comes before the end of a lease: save results, send what follows. It leaves leases alone.
+
+        Returns:
+            The executions as they are to be ended, or why that isn't sure to be kept: keep it again.
+        """
+        records = [_record(execution) if self._results is not None else None for _, execution in items]
+        failure = self._save(records, items)
+        kept: list[Execution | Unknown] = []
+        for record, (delivery, execution) in zip(records, items, strict=True):
+            if failure is not None and record is not None:
+                _log(delivery, execution, failure)
+                kept.append(failure)
+            else:
+                kept.append(execution._replace(outcome=self._follow_up(execution.outcome)))
+        return kept
+
+    def end(self, items: Sequence[tuple[Delivery, Execution]]) -> list[Answer]:
+        """End the leases of what is kept. After `Unknown`, end it again."""
+        answers: list[Answer] = [Unknown("not tried")] * len(items)
+        for queue in dict.fromkeys(delivery.queue for delivery, _ in items):
+            # Queue by queue: one that is gone must not hold up the others.
+            self._end_in(queue, items, answers)
+        _log_all(items, answers)
+        return answers
+
+    def _end_in(self, queue: str, items: Sequence[tuple[Delivery, Execution]], answers: list[Answer]) -> None:
         acks: list[tuple[int, Delivery]] = []
         releases: list[tuple[int, Release]] = []
         dead: list[tuple[int, tuple[Delivery, Reason]]] = []
-        records = [_record(execution) for _, execution in items]
-        failure = self._keep(records, items)
         for index, (delivery, execution) in enumerate(items):
-            if failure is not None and records[index] is not None:
-                answers[index] = failure
+            if delivery.queue != queue:
                 continue
-            outcomes[index] = self._follow_up(execution.outcome)
-            match outcomes[index]:
+            match execution.outcome:
                 case Done() | Ignored():
                     acks.append((index, delivery))
                 case RetryLater(delay=delay, body=body):
@@ -88,18 +130,11 @@ class Settler:
                     releases.append((index, Release(delivery, delay, body, is_counted)))
                 case Dead(reason):
                     dead.append((index, (delivery, reason)))
-        for queue in dict.fromkeys(delivery.queue for delivery, _ in items):
-            # Queue by queue: one that is gone must not hold up the others.
-            _settle(self._broker.ack, [one for one in acks if one[1].queue == queue], answers)
-            _settle(
-                self._broker.release, [one for one in releases if one[1].delivery.queue == queue], answers
-            )
-            _settle(self._broker.dead_letter, [one for one in dead if one[1][0].queue == queue], answers)
-        for (delivery, execution), outcome, answer in zip(items, outcomes, answers, strict=True):
-            _log(delivery, execution, outcome, answer)
-        return answers
+        _settle(self._broker.ack, acks, answers)
+        _settle(self._broker.release, releases, answers)
+        _settle(self._broker.dead_letter, dead, answers)
 
-    def _keep(
+    def _save(
         self, records: Sequence[Record | None], items: Sequence[tuple[Delivery, Execution]]
     ) -> Unknown | None:
         """Save the records; why that wasn't done for sure."""
@@ -118,7 +153,7 @@ class Settler:
 
     def _follow_up(self, outcome: Outcome) -> Outcome:
         """The outcome, or a release in its place where what follows wasn't surely taken."""
-        if not isinstance(outcome, Done):
+        if not isinstance(outcome, Done) or not outcome.follow_ups:
             return outcome
         for follow_up in outcome.follow_ups:
             try:
@@ -175,7 +210,14 @@ def _record(execution: Execution) -> Record | None:
             return None
 
 
-def _log(delivery: Delivery, execution: Execution, outcome: Outcome, answer: Answer) -> None:
+def _log_all(items: Sequence[tuple[Delivery, Execution]], answers: Sequence[Answer]) -> None:
+    is_told = logger.isEnabledFor(logging.INFO)
+    for (delivery, execution), answer in zip(items, answers, strict=True):
+        if is_told or type(execution.outcome) is not Done or not isinstance(answer, Settled):
+            _log(delivery, execution, answer)
+
+
+def _log(delivery: Delivery, execution: Execution, answer: Answer) -> None:
     extra: dict[str, Any] = {
         "queue": delivery.queue,
         "task": execution.task,
@@ -187,7 +229,7 @@ def _log(delivery: Delivery, execution: Execution, outcome: Outcome, answer: Ans
         said = answer.why if isinstance(answer, Unknown) else "its lease had ended"
         logger.warning("not settled: %s", said, extra={"action": "not_settled", **extra})
         return
-    match outcome:
+    match execution.outcome:
         case Done():
             logger.info("done", extra={"action": "message_done", **extra})
         case Ignored(why=why):

@@ -1,7 +1,9 @@
 """A child: takes messages from its supervisor, runs them, says what became of them.
 
-It announces each run before it starts, so that its supervisor knows what it died of. When the supervisor is
-gone it ends at once: nobody keeps its leases any more, and what it runs will be run again.
+Before each run it notes in its progress which message it is, so that its supervisor knows what it died of.
+What became of quick tasks is told for several at a time: when it has nothing left to run, and every few
+milliseconds while it has. When the supervisor is gone the child ends at once: nobody keeps its leases any
+more, and what it runs will be run again.
 """
 
 from __future__ import annotations
@@ -10,21 +12,29 @@ import contextlib
 import logging
 import os
 import queue
+import select
 import socket
 import threading
+from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from cloudq.app import App
 from cloudq.execution import Context, crashed, execute
 from cloudq.worker.executors import Executor, Job
 from cloudq.worker.frames import Reader, pack, pack_execution
+from cloudq.worker.progress import Progress
 
 __all__ = ["Child"]
 
 logger = logging.getLogger(__name__)
 
 _CHUNK = 256 * 1024
+_TOLD_AT_ONCE = 50
+"""Ended runs that are told in one frame at most: so many may be run again when the child is killed."""
+_TELL_WITHIN_MS = 5
+"""Milliseconds (poll's unit) after which what has ended is told, whatever still runs."""
 
 
 class Child:
@@ -33,18 +43,28 @@ class Child:
     Args:
         app: Whose tasks it runs.
         connection: To the supervisor.
+        progress: Where it notes what it runs.
         executor: How it runs them.
         on_orphaned: What to do when the supervisor is gone.
     """
 
     def __init__(
-        self, app: App, connection: socket.socket, executor: Executor, *, on_orphaned: Callable[[], Any]
+        self,
+        app: App,
+        connection: socket.socket,
+        progress: Progress,
+        executor: Executor,
+        *,
+        on_orphaned: Callable[[], Any],
     ) -> None:
         self._app = app
         self._connection = connection
+        self._progress = progress
         self._executor = executor
         self._on_orphaned = on_orphaned
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._free_slots = list(range(progress.slots))
+        self._ended: deque[tuple[int, tuple[Any, ...]]] = deque()
         self._lost: set[int] = set()
         self._has_count = True
         self._writing = threading.Lock()
@@ -54,7 +74,8 @@ class Child:
         """Run messages until the supervisor says stop, or is gone."""
         threading.Thread(target=self._listen, name="cloudq-listen", daemon=True).start()
         self._say("ready")
-        self._executor(self._take, self._run)
+        self._executor(self._take, self._run, self._progress.slots)
+        self._tell()
 
     def _take(self) -> Job | None:
         job = self._jobs.get()
@@ -73,21 +94,41 @@ class Child:
             max_receives=max_receives,
             has_count=self._has_count,
             is_lease_lost=lambda: tag in self._lost,
+            on_limit=partial(self._say, "limited", tag),
         )
-        self._say("started", tag)
+        slot = self._free_slots.pop()
+        self._progress.begin(slot, tag)
         try:
             words = pack_execution(execute(self._app, body, context))
         except BaseException as error:  # noqa: BLE001 - a KeyboardInterrupt, or what can't be packed
             words = pack_execution(crashed(body, context, f"{type(error).__name__} broke its run: {error}"))
         if os.getpid() != self._pid:
             os._exit(0)  # the task has forked, and its other half comes back here, to take what isn't its own
-        self._lost.discard(tag)
-        self._say("finished", tag, words)
+        self._progress.end(slot)
+        self._free_slots.append(slot)
+        self._end(tag, words)
+
+    def _end(self, tag: int, words: tuple[Any, ...]) -> None:
+        if self._lost:
+            self._lost.discard(tag)
+        self._ended.append((tag, words))
+        if self._jobs.empty() or len(self._ended) >= _TOLD_AT_ONCE:
+            self._tell()
+
+    def _tell(self) -> None:
+        """Say what has ended."""
+        with self._writing:
+            # Race: other threads append meanwhile.
+            if ended := [self._ended.popleft() for _ in range(len(self._ended))]:
+                self._write(pack("finished", ended))
 
     def _say(self, *words: Any) -> None:
+        with self._writing:
+            self._write(pack(*words))
+
+    def _write(self, data: bytes) -> None:
         try:
-            with self._writing:
-                self._connection.sendall(pack(*words))
+            self._connection.sendall(data)
         except OSError as error:
             # The supervisor is gone, or a task has closed what isn't its own: nobody hears this child.
             logger.debug("the supervisor can't be told: %s", error, extra={"action": "supervisor_gone"})
@@ -95,10 +136,20 @@ class Child:
 
     def _listen(self) -> None:
         reader = Reader()
+        poll = select.poll()
+        poll.register(self._connection, select.POLLIN)
         try:
-            while data := self._connection.recv(_CHUNK):
-                for frame in reader.feed(data):
-                    self._obey(frame)
+            while True:
+                # Race: a run that ends while others wait doesn't tell, and adds its end before it looks; so
+                # whoever looks for waiting ones first and for ends then misses none.
+                is_busy = not self._jobs.empty() or self._ended
+                if not poll.poll(_TELL_WITHIN_MS if is_busy else None):
+                    self._tell()
+                elif data := self._connection.recv(_CHUNK):
+                    for frame in reader.feed(data):
+                        self._obey(frame)
+                else:
+                    break
         except OSError as error:
             logger.debug("the supervisor's end broke: %s", error, extra={"action": "supervisor_gone"})
         self._jobs.put(None)

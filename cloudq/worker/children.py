@@ -9,6 +9,7 @@ from typing import Any
 from cloudq.worker.connection import Connection
 from cloudq.worker.crew import Crew, Exited
 from cloudq.worker.loop import Loop
+from cloudq.worker.progress import Progress
 
 __all__ = ["Children"]
 
@@ -34,13 +35,19 @@ class Children:
     ) -> None:
         self._crew, self._loop, self._on_frame, self._on_end = crew, loop, on_frame, on_end
         self._connections: dict[int, Connection] = {}
+        self._progress: dict[int, Progress] = {}
         self._watch_crew()
 
-    def hire(self) -> None:
-        """Start one more."""
-        number, ours = self._crew.hire()
-        connection = self._connections[number] = Connection(ours)
-        self._loop.watch(ours, lambda: self._listen(number, connection))
+    def hire(self, slots: int) -> None:
+        """Start one more, which runs up to `slots` messages at once."""
+        hired = self._crew.hire(slots)
+        connection = self._connections[hired.number] = Connection(hired.socket)
+        self._progress[hired.number] = hired.progress
+        self._loop.watch(hired.socket, lambda: self._listen(hired.number, connection))
+
+    def running(self) -> list[int]:
+        """The tags of what they run now, and of what has just ended without their having said so."""
+        return [tag for progress in self._progress.values() for tag in progress.running()]
 
     def send(self, number: int, *words: Any) -> None:
         """Say something to one."""
@@ -92,6 +99,7 @@ class Children:
             self._loop.unwatch(connection.socket)
             connection.close()
             self._on_end(news, connection.was_heard)
+            self._progress.pop(news.number).close()
         self._watch_crew()
 
     def _watch_crew(self) -> None:

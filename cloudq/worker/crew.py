@@ -15,7 +15,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from cloudq.app import App
 from cloudq.errors import AppImportError, CloudqError, ConfigurationError
@@ -23,9 +23,10 @@ from cloudq.worker.child import Child
 from cloudq.worker.executors import Executor
 from cloudq.worker.forkserver import FORK, Program, start_forkserver
 from cloudq.worker.frames import Reader
+from cloudq.worker.progress import Progress, make_file
 from cloudq.worker.snapshot import Snapshot
 
-__all__ = ["Crew", "Exited", "ForkedCrew", "InlineCrew"]
+__all__ = ["Crew", "Exited", "ForkedCrew", "Hired", "InlineCrew"]
 
 _CHUNK = 64 * 1024
 _END_SECONDS = 5.0
@@ -52,6 +53,14 @@ class Exited:
     cause: str
 
 
+class Hired(NamedTuple):
+    """A child that starts: its number, the supervisor's end of its connection, and what it runs."""
+
+    number: int
+    socket: socket.socket
+    progress: Progress
+
+
 class Crew(Protocol):
     """A supervisor's children."""
 
@@ -60,8 +69,8 @@ class Crew(Protocol):
         """Readable when `news` has some; None where children never end by themselves."""
         ...
 
-    def hire(self) -> tuple[int, socket.socket]:
-        """Start a child; its number and the supervisor's end of its connection."""
+    def hire(self, slots: int) -> Hired:
+        """Start a child that runs up to `slots` messages at once."""
         ...
 
     def news(self) -> Iterator[Exited]:
@@ -99,13 +108,14 @@ class ForkedCrew:
     def channel(self) -> socket.socket:
         return self._control
 
-    def hire(self) -> tuple[int, socket.socket]:
+    def hire(self, slots: int) -> Hired:
         self._numbers += 1
+        memory = make_file(slots)
         ours, theirs = socket.socketpair()
         with theirs, contextlib.suppress(OSError):  # a forkserver that is gone is found out by `news`
-            socket.send_fds(self._control, [FORK], [theirs.fileno()])
+            socket.send_fds(self._control, [FORK], [theirs.fileno(), memory])
         self._asked.append(self._numbers)
-        return self._numbers, ours
+        return Hired(self._numbers, ours, _mapped(memory))
 
     def news(self) -> Iterator[Exited]:
         data = self._receive()
@@ -197,19 +207,22 @@ class InlineCrew:
         self._app = app
         self._executor = executor
         self._hired = threading.Event()
-        self._theirs: socket.socket | None = None
+        self._theirs: tuple[socket.socket, Progress] | None = None
 
-    def hire(self) -> tuple[int, socket.socket]:
-        ours, self._theirs = socket.socketpair()
+    def hire(self, slots: int) -> Hired:
+        ours, theirs = socket.socketpair()
+        progress = _mapped(make_file(slots))
+        self._theirs = theirs, progress
         self._hired.set()
-        return 1, ours
+        return Hired(1, ours, progress)
 
     def serve(self) -> None:
         """Be the child, until the supervisor ends."""
         self._hired.wait()
         if self._theirs is not None:
-            with self._theirs:
-                Child(self._app, self._theirs, self._executor, on_orphaned=lambda: None).serve()
+            connection, progress = self._theirs
+            with connection:
+                Child(self._app, connection, progress, self._executor, on_orphaned=lambda: None).serve()
 
     def news(self) -> Iterator[Exited]:
         return iter(())
@@ -220,6 +233,13 @@ class InlineCrew:
 
     def close(self) -> None:
         self._hired.set()
+
+
+def _mapped(descriptor: int) -> Progress:
+    try:
+        return Progress(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _cause(status: int) -> str:

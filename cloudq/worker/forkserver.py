@@ -33,15 +33,19 @@ from cloudq.loading import import_app
 from cloudq.worker.child import Child
 from cloudq.worker.executors import Executor
 from cloudq.worker.executors.solo import run_solo
-from cloudq.worker.executors.threads import ThreadExecutor
+from cloudq.worker.executors.threads import run_threads
 from cloudq.worker.frames import pack
 from cloudq.worker.logs import set_up_logs
+from cloudq.worker.progress import Progress
 from cloudq.worker.snapshot import Snapshot
 
 __all__ = ["FORK", "Program", "open_app", "serve_child", "shape", "start_forkserver"]
 
 FORK = b"f"
-"""What the supervisor sends, with a socket, for a child."""
+"""What the supervisor sends, with a socket and the memory of its progress, for a child."""
+
+EXECUTORS: Mapping[str, Executor] = {"prefork": run_solo, "solo": run_solo, "thread": run_threads}
+"""How the children of each pool run what they are given."""
 
 _MODULE = "cloudq.worker.forkserver"  # which runs as __main__
 _CHILD, _SERVER = "child", "server"
@@ -69,9 +73,9 @@ class Program:
     log_level: str = "INFO"
     has_json_logs: bool = False
 
-    def command(self, role: str, descriptor: int) -> list[str]:
+    def command(self, role: str, *descriptors: int) -> list[str]:
         """The command line of one of its processes."""
-        return [sys.executable, "-m", _MODULE, role, str(descriptor), json.dumps(asdict(self))]
+        return [sys.executable, "-m", _MODULE, role, json.dumps(asdict(self)), *map(str, descriptors)]
 
 
 def shape(pool: str, concurrency: int | None, processes: int) -> tuple[int, int]:
@@ -113,26 +117,20 @@ def open_app(program: Program) -> App:
     return app
 
 
-def serve_child(app: App, connection: socket.socket, program: Program) -> None:
+def serve_child(app: App, connection: socket.socket, progress: Progress) -> None:
     """Be a child, to the process's end."""
     os.register_at_fork(after_in_child=_heed_signals)
     # By the line, so that what a task prints is seen though its process is killed.
     sys.stdout = io.TextIOWrapper(
         sys.stdout.buffer, sys.stdout.encoding, sys.stdout.errors, line_buffering=True
     )
-    Child(app, connection, _executor(app, program), on_orphaned=lambda: os._exit(0)).serve()
+    executor = EXECUTORS[app.conf.settings.worker_pool]
+    Child(app, connection, progress, executor, on_orphaned=lambda: os._exit(0)).serve()
     logging.shutdown()
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
         sys.stderr.flush()
     os._exit(0)
-
-
-def _executor(app: App, program: Program) -> Executor:
-    settings = app.conf.settings
-    if settings.worker_pool != "thread":
-        return run_solo
-    return ThreadExecutor(shape("thread", settings.worker_concurrency, program.processes)[1])
 
 
 class _Forkserver:
@@ -168,28 +166,31 @@ class _Forkserver:
                         return
 
     def _answer(self) -> bool:
-        word, descriptors, _, _ = socket.recv_fds(self._control, 1, 1)
-        if word != FORK or not descriptors:
+        word, descriptors, _, _ = socket.recv_fds(self._control, 1, 2)
+        if word != FORK or len(descriptors) != 2:
             return False
-        os.set_inheritable(descriptors[0], False)
-        with socket.socket(fileno=descriptors[0]) as connection:
-            pid = self._spawn(connection) if _must_spawn() else self._fork(connection)
+        for descriptor in descriptors:
+            os.set_inheritable(descriptor, False)
+        connection, memory = descriptors
+        pid = self._spawn(connection, memory) if _must_spawn() else self._fork(connection, memory)
+        os.close(connection)
+        os.close(memory)
         self._children.add(pid)
         self._control.sendall(pack("forked", pid))
         return True
 
-    def _fork(self, connection: socket.socket) -> int:
+    def _fork(self, connection: int, memory: int) -> int:
         pid = os.fork()
         if pid == 0:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             self._control.close()
-            serve_child(self._app, connection, self._program)
+            serve_child(self._app, *_taken(connection, memory))
         return pid
 
-    def _spawn(self, connection: socket.socket) -> int:
-        descriptor = connection.fileno()
-        return subprocess.Popen(self._program.command(_CHILD, descriptor), pass_fds=[descriptor]).pid
+    def _spawn(self, connection: int, memory: int) -> int:
+        command = self._program.command(_CHILD, connection, memory)
+        return subprocess.Popen(command, pass_fds=[connection, memory]).pid
 
     def _see_off(self) -> None:
         """The supervisor has closed: its children find that out by themselves, and end."""
@@ -223,11 +224,18 @@ def _heed_signals() -> None:
         signal.signal(number, signal.SIG_DFL)
 
 
-def _main(role: str, descriptor: str, text: str) -> None:
+def _taken(connection: int, memory: int) -> tuple[socket.socket, Progress]:
+    progress = Progress(memory)
+    os.close(memory)
+    return socket.socket(fileno=connection), progress
+
+
+def _main(role: str, text: str, *descriptors: str) -> None:
     _pass_over_signals()
     program = Program(**json.loads(text))
-    connection = socket.socket(fileno=int(descriptor))
-    os.set_inheritable(connection.fileno(), False)
+    for descriptor in descriptors:
+        os.set_inheritable(int(descriptor), False)
+    connection = socket.socket(fileno=int(descriptors[0]))
     set_up_logs(program.log_level, is_json=program.has_json_logs, worker=program.name)
     try:
         app = open_app(program)
@@ -239,7 +247,7 @@ def _main(role: str, descriptor: str, text: str) -> None:
         connection.sendall(pack("failed", str(error), None))
         return
     if role == _CHILD:
-        serve_child(app, connection, program)
+        serve_child(app, *_taken(connection.detach(), int(descriptors[1])))
     gc.freeze()  # what is shared with the children stays shared
     connection.sendall(pack("snapshot", snapshot.to_json()))
     _Forkserver(app, connection, program).serve()

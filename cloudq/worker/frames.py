@@ -31,6 +31,10 @@ _HEAD = struct.Struct(">4sI")
 _MAGIC = b"cq1\n"
 """Before each length: what a task writes here by mistake is known at once."""
 _LONGEST = 512 * 1024 * 1024
+_MARSHAL = 2
+"""The version without references: looking for them takes longer than writing a short text twice."""
+
+_DONE = Done()
 
 
 class FrameError(ValueError):
@@ -39,7 +43,7 @@ class FrameError(ValueError):
 
 def pack(*words: Any) -> bytes:
     """A frame."""
-    data = marshal.dumps(words)
+    data = marshal.dumps(words, _MARSHAL)
     return _HEAD.pack(_MAGIC, len(data)) + data
 
 
@@ -80,22 +84,22 @@ def _words(data: bytes) -> tuple[Any, ...]:
 
 
 def pack_execution(execution: Execution) -> tuple[Any, ...]:
-    """An execution as a tuple for `pack`."""
-    one = execution
-    return (_pack_outcome(one.outcome), one.id, one.task, one.generation, one.attempt, one.seconds)
+    """An execution as a tuple for `pack`.
+
+    Raises:
+        ValueError: Something in its outcome can't be said: a task has raised with a number or a text of a
+            class of its own.
+    """
+    outcome, *rest = execution
+    if type(outcome) is Done and outcome.result is None and not outcome.follow_ups:
+        return (None, *rest)
+    return (marshal.dumps(_pack_outcome(outcome), _MARSHAL), *rest)
 
 
 def unpack_execution(words: tuple[Any, ...]) -> Execution:
     """What `pack_execution` packed."""
-    outcome, id, task, generation, attempt, seconds = words  # noqa: A001 - the message's id
-    return Execution(
-        outcome=_unpack_outcome(outcome),
-        id=id,
-        task=task,
-        generation=generation,
-        attempt=attempt,
-        seconds=seconds,
-    )
+    outcome, *rest = words
+    return Execution(_DONE if outcome is None else _unpack_outcome(_words(outcome)), *rest)
 
 
 def _pack_outcome(outcome: Outcome) -> tuple[Any, ...]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from cloudq.app import App
 from cloudq.clock import Clock
-from cloudq.delivery import Answer, Delivery, Execution, Unknown
+from cloudq.delivery import Delivery, Execution
 from cloudq.errors import CloudqError
 from cloudq.execution import Context, crashed, given_back, timed_out
 from cloudq.retry import RetryPolicy
@@ -24,9 +24,9 @@ from cloudq.worker.crew import Crew, Exited
 from cloudq.worker.fetch import Fetcher
 from cloudq.worker.frames import FrameError, unpack_execution
 from cloudq.worker.keeper import Keeper
-from cloudq.worker.lane import Lane
 from cloudq.worker.ledger import Holding, Ledger
 from cloudq.worker.loop import Loop
+from cloudq.worker.settle import Settling
 from cloudq.worker.snapshot import Snapshot
 
 __all__ = ["Plan", "Supervisor"]
@@ -74,8 +74,8 @@ class Supervisor:
     def __init__(self, app: App, snapshot: Snapshot, crew: Crew, plan: Plan, clock: Clock) -> None:
         self._app, self._snapshot, self._plan, self._clock = app, snapshot, plan, clock
         self._limits = app.broker.limits
-        self._ledger = Ledger(lease=plan.lease)
         self._settler = Settler(app.broker, app.results)
+        self._ledger = Ledger(lease=plan.lease, must_keep=self._settler.must_keep)
         self._loop = Loop()
         self._children = Children(crew, self._loop, self._heard, self._ended)
         self._caps = {name: app.queue(name).max_receives for name in plan.queues}
@@ -103,7 +103,7 @@ class Supervisor:
             self._app.declare(queue)
         self._start_lanes()
         for _ in range(self._plan.children):
-            self._children.hire()
+            self._children.hire(self._plan.slots)
         try:
             while not self._is_over():
                 self._act(self._clock.monotonic())
@@ -127,14 +127,13 @@ class Supervisor:
             self._ledger.give_back_ready("the worker stops")
             if now >= self._stop_at and not self._is_abandoned:
                 self._abandon()
-        if self._snapshot.limits:
-            for holding in self._ledger.overdue(now):
-                self._kill_overdue(holding)
+        for holding in self._ledger.overdue(now):
+            self._kill_overdue(holding)
+        # Before the keeper, so that it extends only what can't be settled yet.
+        self._settling.act(now)
         for holding in self._keeper.look(now):
             if holding.child is not None:
                 self._children.send(holding.child, "lost", [holding.tag])
-        if not self._settling.is_busy and (due := self._ledger.due_settlements(now)):
-            self._settling.submit(due)
         if self._stop_at is None:
             self._fetcher.fetch(now, self._ledger.room())
 
@@ -147,16 +146,13 @@ class Supervisor:
             self._children.send(child, "run", self._limits.rewrites_on_release, jobs)
 
     def _timeout(self, now: float) -> float:
-        moments = [self._keeper.next_at]
-        if self._stop_at is not None and not self._is_abandoned:
+        moments = [self._keeper.next_at, self._ledger.kill_at(), self._settling.next_at()]
+        if self._stop_at is None:
+            # Past: it waits for room, which comes with an event.
+            moments.append(at if (at := self._fetcher.next_at) is not None and at > now else None)
+        elif not self._is_abandoned:
             moments.append(self._stop_at)
-        if (settle_at := self._ledger.settle_at()) is not None and not self._settling.is_busy:
-            moments.append(settle_at)
-        if self._stop_at is None and (fetch_at := self._fetcher.next_at) is not None and fetch_at > now:
-            moments.append(fetch_at)
-        if self._snapshot.limits:
-            moments += [one.kill_at for one in self._ledger.running if one.kill_at is not None]
-        return max(0.0, min(moments) - now)
+        return max(0.0, min(one for one in moments if one is not None) - now)
 
     def _is_over(self) -> bool:
         if self._stop_at is None or self._loop.has_posted:
@@ -179,9 +175,7 @@ class Supervisor:
             give_up=self._fail,
         )
         self._keeper = Keeper(self._app.broker, self._ledger, self._plan.lease, self._loop.post)
-        self._settling: Lane[list[Holding], list[Answer]] = Lane(
-            "settle", self._settle, self._settled, self._loop.post
-        )
+        self._settling = Settling(self._settler, self._ledger, self._clock, self._loop.post)
 
     def _fetched(self, deliveries: list[Delivery], asked_at: float) -> None:
         extra = {"action": "messages_received", "count": len(deliveries)}
@@ -190,38 +184,15 @@ class Supervisor:
         if self._plan.is_burst and self._stop_at is None and not len(self._ledger):
             self._stop()
 
-    def _settle(self, due: list[Holding]) -> list[Answer]:
-        items = [(one.delivery, one.execution) for one in due if one.execution is not None]
-        try:
-            return self._settler.settle(items)
-        except Exception:
-            if len(items) == 1:
-                raise
-            # One of them breaks what settles it, and must not hold up the others.
-            logger.exception("a batch can't be settled: one by one", extra={"action": "unexpected_error"})
-            return [answer for one in due for answer in self._settle_alone(one)]
-
-    def _settle_alone(self, one: Holding) -> list[Answer]:
-        try:
-            return self._settle([one])
-        except Exception as error:
-            logger.exception("a message can't be settled", extra={"action": "unexpected_error"})
-            return [Unknown(f"{type(error).__name__}: {error}")]
-
-    def _settled(self, due: list[Holding], answer: list[Answer] | CloudqError) -> None:
-        now = self._clock.monotonic()
-        answers = [Unknown(str(answer))] * len(due) if isinstance(answer, CloudqError) else answer
-        for holding, one in zip(due, answers, strict=True):
-            self._ledger.settled(holding.tag, one, now)
-
     # What children say, and what they die of
 
     def _heard(self, child: int, frame: tuple[Any, ...]) -> None:
         match frame:
-            case ("finished", tag, words):
-                self._ledger.finish(tag, unpack_execution(words))
-            case ("started", tag):
-                self._ledger.start(tag, self._clock.monotonic(), self._limit(tag))
+            case ("finished", ended):
+                for tag, words in ended:
+                    self._ledger.finish(tag, unpack_execution(words))
+            case ("limited", tag, seconds):
+                self._ledger.start(tag, self._clock.monotonic(), seconds)
             case ("returned", tags):
                 self._ledger.hand_back(tags)
             case ("ready",):
@@ -232,6 +203,7 @@ class Supervisor:
                 raise FrameError(f"{frame[:1]!r} means nothing")
 
     def _ended(self, news: Exited, was_heard: bool) -> None:  # noqa: FBT001 - a callback
+        self._see_running()
         begun = self._ledger.leave(news.number)
         for holding in begun:
             self._ledger.finish(holding.tag, self._post_mortem(holding, news, is_alone=len(begun) == 1))
@@ -244,7 +216,7 @@ class Supervisor:
             if not is_dismissed:
                 hint = " (out of memory?)" if "SIGKILL" in news.cause else ""
                 logger.warning("a child is gone: %s%s", news.cause, hint, extra={"action": "child_ended"})
-            self._children.hire()
+            self._children.hire(self._plan.slots)
             return
         self._fail(
             CloudqError(f"{self._early_deaths} children in a row died before they were ready: {news.cause}.")
@@ -268,21 +240,19 @@ class Supervisor:
         return crashed(delivery.body, context, news.cause, retries=policy.retries)
 
     def _kill_overdue(self, holding: Holding) -> None:
-        child, limit = holding.child, self._limit(holding.tag)
-        holding.kill_at = None
-        if child is None or limit is None:
+        child, holding.kill_at = holding.child, None
+        if child is None or holding.limit is None:
             return
-        self._overdue[holding.tag] = limit
+        self._overdue[holding.tag] = holding.limit
         self._dismissed.add(child)
         if not self._children.kill(child):
             logger.error("past its time limit, and can't be killed in this pool", extra={"action": "overdue"})
 
-    def _limit(self, tag: int) -> float | None:
-        """A message's time limit; its body is read only where some task has one."""
-        holding = self._ledger.get(tag)
-        if not self._snapshot.limits or holding is None:
-            return None
-        return self._snapshot.limits.get(_task_of(holding.delivery))
+    def _see_running(self) -> None:
+        """Learn which messages run: before their end children tell only of those with a limit."""
+        now = self._clock.monotonic()
+        for tag in self._children.running():
+            self._ledger.start(tag, now)
 
     # The end
 
@@ -295,6 +265,7 @@ class Supervisor:
         now = self._clock.monotonic()
         if self._stop_at is None:
             self._stop_at = now + self._plan.grace
+            self._see_running()
             logger.info(
                 "stopping: %d run, and have %g s; a second signal ends them at once",
                 len(self._ledger.running),
@@ -315,6 +286,7 @@ class Supervisor:
     def _abandon(self) -> None:
         """The grace time is over: end what runs, and give it back as though it had not been received."""
         self._is_abandoned = True
+        self._see_running()
         for holding in self._ledger.running:
             if holding.child is not None:
                 self._dismissed.add(holding.child)

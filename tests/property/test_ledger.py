@@ -32,7 +32,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
-        self.ledger = Ledger(lease=LEASE)
+        self.ledger = Ledger(lease=LEASE, must_keep=lambda execution: bool(execution.id))
         self.numbers = 0
         self.children: dict[int, int] = {}
         self.next_child = 0
@@ -40,6 +40,8 @@ class LedgerMachine(RuleBasedStateMachine):
         self.leases: dict[int, float] = {}
         self.extending: dict[int, float] = {}
         self.settling: set[int] = set()
+        self.keeping: set[int] = set()
+        self.to_be_kept: set[int] = set()
         self.ended: set[int] = set()
         self.acked: set[int] = set()
         self.broken: dict[str | None, int] = {}
@@ -47,8 +49,8 @@ class LedgerMachine(RuleBasedStateMachine):
     def tags(self, *states: State) -> list[int]:
         return sorted(tag for tag in self.alive if (held := self.ledger.get(tag)) and held.state in states)
 
-    def with_living_children(self, state: State) -> list[int]:
-        return [tag for tag in self.tags(state) if self.ledger[tag].child in self.children]
+    def with_living_children(self, *states: State) -> list[int]:
+        return [tag for tag in self.tags(*states) if self.ledger[tag].child in self.children]
 
     def check_gone(self) -> None:
         """A holding is gone only by an answer or because its lease ran out."""
@@ -56,6 +58,7 @@ class LedgerMachine(RuleBasedStateMachine):
             assert tag in self.ended or self.lapsed_at(tag), f"{tag} vanished under a live lease"
             assert tag not in self.extending
             assert tag not in self.settling
+            assert tag not in self.keeping
             if tag not in self.acked:
                 self.broken[self.alive[tag].group] = self.numbers
             del self.alive[tag]
@@ -108,11 +111,19 @@ class LedgerMachine(RuleBasedStateMachine):
     def start(self, data: st.DataObject) -> None:
         self.ledger.start(data.draw(st.sampled_from(self.with_living_children(State.ASSIGNED))), self.now)
 
-    @precondition(lambda self: self.with_living_children(State.RUNNING))
-    @rule(data=st.data(), outcome=OUTCOMES, seconds=st.sampled_from([0.00001, 0.01, 10.0]))
-    def finish(self, data: st.DataObject, outcome, seconds: float) -> None:
-        tag = data.draw(st.sampled_from(self.with_living_children(State.RUNNING)))
-        self.ledger.finish(tag, Execution(outcome=outcome, seconds=seconds))
+    @precondition(lambda self: self.with_living_children(State.ASSIGNED, State.RUNNING))
+    @rule(
+        data=st.data(),
+        outcome=OUTCOMES,
+        seconds=st.sampled_from([0.00001, 0.01, 10.0]),
+        is_kept=st.booleans(),
+    )
+    def finish(self, data: st.DataObject, outcome, seconds: float, is_kept: bool) -> None:
+        """Its child says so; of a quick run it says nothing before."""
+        tag = data.draw(st.sampled_from(self.with_living_children(State.ASSIGNED, State.RUNNING)))
+        if is_kept:
+            self.to_be_kept.add(tag)
+        self.ledger.finish(tag, Execution(outcome=outcome, id="1" if is_kept else "", seconds=seconds))
 
     @precondition(lambda self: self.with_living_children(State.ASSIGNED))
     @rule(data=st.data())
@@ -139,8 +150,29 @@ class LedgerMachine(RuleBasedStateMachine):
         self.ledger.extended(tag, answer, asked_at)
 
     @rule()
+    def ask_for_records(self) -> None:
+        for holding in self.ledger.due_records(self.now):
+            assert holding.tag in self.to_be_kept
+            assert holding.tag not in self.keeping
+            assert holding.tag not in self.settling
+            assert self.leases[holding.tag] > self.now or holding.tag in self.extending
+            self.keeping.add(holding.tag)
+        self.check_gone()
+
+    @precondition(lambda self: self.keeping)
+    @rule(data=st.data(), is_sure=st.booleans())
+    def answer_keeping(self, data: st.DataObject, is_sure: bool) -> None:
+        tag = data.draw(st.sampled_from(sorted(self.keeping)))
+        self.keeping.remove(tag)
+        if is_sure:
+            self.to_be_kept.remove(tag)
+        execution = self.ledger[tag].execution
+        self.ledger.kept(tag, execution if is_sure else Unknown("the answer was lost"), self.now)
+
+    @rule()
     def ask_for_settlements(self) -> None:
         for holding in self.ledger.due_settlements(self.now):
+            assert holding.tag not in self.to_be_kept
             assert holding.tag not in self.extending
             assert holding.tag not in self.settling
             assert holding.execution is not None
@@ -185,15 +217,26 @@ class LedgerMachine(RuleBasedStateMachine):
             assert len(out) <= 1
 
     @invariant()
+    def what_has_ended_is_due_or_under_way(self) -> None:
+        """Nothing that has ended is forgotten: the loop wakes for it, or an answer is on its way."""
+        idle = set(self.tags(State.FINISHED)) - self.keeping - self.settling - set(self.extending)
+        assert not idle or self.ledger.settle_at() is not None
+
+    @invariant()
     def counts_add_up(self) -> None:
         assert len(self.ledger) == len([tag for tag in self.alive if self.ledger.get(tag)])
 
-    def teardown(self) -> None:
-        """From wherever it got to, a worker that is left alone ends everything it holds."""
+    def late_answers(self) -> None:
         for tag, asked_at in self.extending.items():
             self.ledger.extended(tag, Unknown("late"), asked_at)
         for tag in self.settling:
             self.ledger.settled(tag, Unknown("late"), self.now)
+        for tag in self.keeping:
+            self.ledger.kept(tag, Unknown("late"), self.now)
+
+    def teardown(self) -> None:
+        """From wherever it got to, a worker that is left alone ends everything it holds."""
+        self.late_answers()
         self.ledger.join(0, 1)
         self.children[0] = 1
         for _ in range(20 * (self.numbers + 1)):
@@ -208,6 +251,8 @@ class LedgerMachine(RuleBasedStateMachine):
                 self.ledger.start(tag, self.now)
             for tag in self.with_living_children(State.RUNNING):
                 self.ledger.finish(tag, Execution(outcome=Done()))
+            for holding in self.ledger.due_records(self.now):
+                self.ledger.kept(holding.tag, holding.execution, self.now)
             for holding in self.ledger.due_settlements(self.now):
                 self.ledger.settled(holding.tag, Settled(), self.now)
         raise AssertionError(f"{len(self.ledger)} messages are held for ever")

@@ -7,7 +7,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -27,7 +27,7 @@ from cloudq.retry import Backoff, RetryPolicy
 from cloudq.tasks import BoundTask
 
 HERE = Context(queue="default")
-SQS = replace(HERE, has_count=False)
+SQS = HERE._replace(has_count=False)
 """How a broker delivers that can't rewrite a message when it gives it back."""
 
 
@@ -160,7 +160,7 @@ class TestBadBodies:
         data = b'{"v":2,"id":"m1","task":"do"}'
 
         outcomes = [
-            execute(runner.app, data, replace(HERE, receive_count=count + 1)).outcome
+            execute(runner.app, data, HERE._replace(receive_count=count + 1)).outcome
             for count in range(UNKNOWN_RECEIVES)
         ]
 
@@ -170,7 +170,7 @@ class TestBadBodies:
         runner.app.task(name="shop.send_email")(lambda: None)
 
         executions = [
-            runner.run(task="shop.send_emial", generation=2, context=replace(HERE, receive_count=count + 1))
+            runner.run(task="shop.send_emial", generation=2, context=HERE._replace(receive_count=count + 1))
             for count in range(UNKNOWN_RECEIVES)
         ]
 
@@ -182,7 +182,7 @@ class TestBadBodies:
         assert (last.id, last.generation) == ("m1", 2)
 
     def test_unknown_task_where_none_is_registered_says_so(self, app: cloudq.App):
-        outcome = execute(app, body(), replace(HERE, receive_count=UNKNOWN_RECEIVES)).outcome
+        outcome = execute(app, body(), HERE._replace(receive_count=UNKNOWN_RECEIVES)).outcome
 
         assert isinstance(outcome, Dead)
         assert "none at all" in outcome.reason.text
@@ -232,7 +232,7 @@ class TestBadBodies:
         runner.task(do)
 
         outcomes = [
-            runner.run(1, context=replace(HERE, receive_count=count + 1)).outcome
+            runner.run(1, context=HERE._replace(receive_count=count + 1)).outcome
             for count in range(UNKNOWN_RECEIVES)
         ]
 
@@ -540,30 +540,30 @@ class TestCounting:
         return seen[0]
 
     def test_body_counts_where_the_broker_rewrites_it(self, runner: Runner):
-        assert self.attempts(runner, replace(HERE, receive_count=7), retries=2) == 2
+        assert self.attempts(runner, HERE._replace(receive_count=7), retries=2) == 2
 
     def test_record_counts_where_the_broker_does_not(self, runner: Runner):
         save(runner.app, Record(state="RETRY", task="do", failures=3, attempt=3))
 
-        assert self.attempts(runner, replace(SQS, receive_count=7), retries=1) == 3
+        assert self.attempts(runner, SQS._replace(receive_count=7), retries=1) == 3
 
     def test_body_counts_where_there_is_no_record_yet(self, runner: Runner):
-        assert self.attempts(runner, replace(SQS, receive_count=5), retries=2) == 2
+        assert self.attempts(runner, SQS._replace(receive_count=5), retries=2) == 2
 
     def test_record_of_another_generation_does_not_count(self, runner: Runner):
         save(runner.app, Record(state="RETRY", task="do", failures=3, attempt=3))
 
-        assert self.attempts(runner, replace(SQS, receive_count=2), generation=1) == 0
+        assert self.attempts(runner, SQS._replace(receive_count=2), generation=1) == 0
 
     def test_receives_are_the_estimate_where_nothing_else_counts(self, plain: Runner):
-        assert self.attempts(plain, replace(SQS, receive_count=3), retries=1) == 3
+        assert self.attempts(plain, SQS._replace(receive_count=3), retries=1) == 3
 
 
 class TestPoison:
     def test_message_that_comes_back_without_an_end_too_often_is_poison(self, runner: Runner):
         runner.task(failing(AssertionError("it ran")))
 
-        outcome = runner.run(context=replace(HERE, receive_count=4, max_receives=3)).outcome
+        outcome = runner.run(context=HERE._replace(receive_count=4, max_receives=3)).outcome
 
         assert isinstance(outcome, Dead)
         assert outcome.reason.code == "poison"
@@ -572,7 +572,7 @@ class TestPoison:
     def test_receives_that_failures_explain_are_no_poison(self, runner: Runner):
         runner.task(lambda: 1, retries=50)
 
-        context = replace(HERE, receive_count=31, max_receives=3)
+        context = HERE._replace(receive_count=31, max_receives=3)
 
         assert runner.run(context=context, retries=30).outcome == Done(1)
         assert isinstance(runner.run(context=context, retries=27).outcome, Dead)
@@ -581,12 +581,12 @@ class TestPoison:
         runner.task(lambda: 1, retries=50)
         save(runner.app, Record(state="RETRY", task="do", failures=30, attempt=30))
 
-        assert runner.run(context=replace(SQS, receive_count=31, max_receives=3)).outcome == Done(1)
+        assert runner.run(context=SQS._replace(receive_count=31, max_receives=3)).outcome == Done(1)
 
     def test_receives_that_cannot_be_told_not_to_count_are_no_poison(self, runner: Runner):
         runner.task(lambda: 1, retries=0)
 
-        context = replace(SQS, receive_count=UNCOUNTED_RECEIVES, max_receives=1)
+        context = SQS._replace(receive_count=UNCOUNTED_RECEIVES, max_receives=1)
 
         assert runner.run(context=context).outcome == Done(1)
 
@@ -596,7 +596,7 @@ class TestPoison:
     ):
         plain.task(failing(AssertionError("it ran")), retries=3)
 
-        outcome = plain.run(context=replace(SQS, receive_count=count, max_receives=10)).outcome
+        outcome = plain.run(context=SQS._replace(receive_count=count, max_receives=10)).outcome
 
         assert isinstance(outcome, Dead)
         assert outcome.reason.code == "poison"
@@ -604,7 +604,7 @@ class TestPoison:
     def test_retries_come_first_where_nothing_counts(self, plain: Runner):
         plain.task(failing(OSError()), retries=3)
 
-        last = plain.run(context=replace(SQS, receive_count=4, max_receives=1)).outcome
+        last = plain.run(context=SQS._replace(receive_count=4, max_receives=1)).outcome
 
         assert isinstance(last, Dead)
         assert last.reason.code == "failed"
@@ -612,7 +612,7 @@ class TestPoison:
     def test_estimate_after_a_copy_with_more_failures_than_the_task_allows_by_now(self, plain: Runner):
         plain.task(lambda: 1, retries=1)
 
-        outcome = plain.run(context=replace(SQS, receive_count=3, max_receives=3), retries=9).outcome
+        outcome = plain.run(context=SQS._replace(receive_count=3, max_receives=3), retries=9).outcome
 
         assert outcome == Done(None)
 
@@ -637,7 +637,7 @@ class TestTime:
         assert self.remaining(runner) == 20
 
     def test_time_remaining_is_the_consumer_s_where_that_ends_sooner(self, runner: Runner, clock: FakeClock):
-        context = replace(HERE, deadline=clock.monotonic() + 5)
+        context = HERE._replace(deadline=clock.monotonic() + 5)
 
         assert self.remaining(runner, context, time_limit=30) == 5
 
@@ -667,7 +667,7 @@ class TestTime:
             seen.append(self.request.lease_lost)
 
         runner.task(do, bind=True)
-        runner.run(context=replace(HERE, is_lease_lost=lost.is_set))
+        runner.run(context=HERE._replace(is_lease_lost=lost.is_set))
 
         assert seen == [False, True]
 
@@ -695,7 +695,7 @@ class TestBackend:
 
         delays = []
         for count in (1, 2, 3):
-            outcome = runner.run(context=replace(HERE, receive_count=count)).outcome
+            outcome = runner.run(context=HERE._replace(receive_count=count)).outcome
             assert isinstance(outcome, Requeue)
             assert not outcome.is_counted
             delays.append(outcome.delay)
@@ -749,8 +749,8 @@ class TestBackend:
 
 class TestCrashed:
     def test_first_death_is_tried_again_at_once_the_next_later(self):
-        first = crashed(body(), replace(HERE, receive_count=1), "killed by signal 9").outcome
-        second = crashed(body(), replace(HERE, receive_count=2), "killed by signal 9").outcome
+        first = crashed(body(), HERE._replace(receive_count=1), "killed by signal 9").outcome
+        second = crashed(body(), HERE._replace(receive_count=2), "killed by signal 9").outcome
 
         assert isinstance(first, Requeue)
         assert isinstance(second, Requeue)
@@ -758,7 +758,7 @@ class TestCrashed:
         assert second.delay > 0
 
     def test_one_that_kills_its_process_every_time_is_poison(self):
-        execution = crashed(body(), replace(HERE, receive_count=3, max_receives=3), "killed by signal 9")
+        execution = crashed(body(), HERE._replace(receive_count=3, max_receives=3), "killed by signal 9")
 
         assert isinstance(execution.outcome, Dead)
         assert execution.outcome.reason.code == "poison"
@@ -766,7 +766,7 @@ class TestCrashed:
         assert (execution.id, execution.task) == ("m1", "do")
 
     def test_failures_are_no_deaths(self):
-        context = replace(HERE, receive_count=5, max_receives=3)
+        context = HERE._replace(receive_count=5, max_receives=3)
 
         assert isinstance(crashed(body(retries=4), context, "killed").outcome, Requeue)
         assert crashed(body(retries=4), context, "killed").attempt == 5
@@ -778,7 +778,7 @@ class TestCrashed:
         assert outcome.body is None
 
     def test_receives_that_failures_may_explain_are_no_deaths_where_nobody_counts(self):
-        context = replace(HERE, receive_count=12, max_receives=10, has_count=False)
+        context = HERE._replace(receive_count=12, max_receives=10, has_count=False)
 
         assert isinstance(crashed(body(), context, "killed", retries=20).outcome, Requeue)
         assert isinstance(crashed(body(), context, "killed", retries=2).outcome, Dead)

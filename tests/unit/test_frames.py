@@ -21,9 +21,9 @@ def frames(data: bytes) -> list[tuple]:
 
 
 def test_frames_come_out_as_they_went_in():
-    data = pack("started", 1) + pack("finished", 2, ("done", b"\xff", None))
+    data = pack("limited", 1, 0.5) + pack("finished", [(2, (b"\xff", None))])
 
-    assert frames(data) == [("started", 1), ("finished", 2, ("done", b"\xff", None))]
+    assert frames(data) == [("limited", 1, 0.5), ("finished", [(2, (b"\xff", None))])]
 
 
 def test_frames_are_whole_however_their_bytes_come():
@@ -59,6 +59,7 @@ def test_what_is_no_frame_is_an_error(data: bytes):
 @pytest.mark.parametrize(
     "outcome",
     [
+        Done(),
         Done({"a": [1, 2.5, None, "ä"]}, (FollowUp("q", Outgoing("1", b"{}", 2.0, "g", "d", {"k": "v"})),)),
         RetryLater(1.5, 2, "ValueError: no", "Traceback", b"{}"),
         Requeue(3.0, "not yet", None, is_counted=True),

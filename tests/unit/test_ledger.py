@@ -392,3 +392,70 @@ def test_a_report_on_a_message_that_is_held_no_longer_is_passed_over():
     ledger.hand_back([99])
 
     assert len(ledger) == 1
+
+
+def keeping_ledger() -> Ledger:
+    """One message has run, and its record is to be kept."""
+    ledger = Ledger(lease=LEASE, must_keep=lambda _: True)
+    ledger.join(0, 1)
+    ledger.admit([delivery(1)], asked_at=0.0)
+    ledger.assign(0.0)
+    run(ledger, 1)
+    return ledger
+
+
+def test_nothing_is_settled_before_its_record_is_kept():
+    ledger = keeping_ledger()
+
+    before = ledger.due_settlements(1.0)
+    due = ledger.due_records(1.0)
+    while_kept = ledger.due_settlements(1.0)
+    ledger.kept(1, due[0].execution, 1.0)
+
+    assert (before, tags(due), while_kept) == ([], [1], [])
+    assert tags(ledger.due_settlements(1.0)) == [1]
+
+
+def test_a_lease_is_extended_while_its_record_is_being_kept():
+    ledger = keeping_ledger()
+    ledger.due_records(1.0)
+
+    extended = ledger.due_extensions(31.0)
+    ledger.extended(1, Settled(), asked_at=31.0)
+    ledger.kept(1, Execution(outcome=Done()), 70.0)
+
+    assert tags(extended) == [1]
+    assert tags(ledger.due_settlements(70.0)) == [1]
+
+
+def test_a_settlement_waits_for_an_extension_that_was_sent_while_the_record_was_kept():
+    ledger = keeping_ledger()
+    ledger.due_records(1.0)
+    ledger.due_extensions(31.0)
+    ledger.kept(1, Execution(outcome=Done()), 32.0)
+
+    before = ledger.due_settlements(32.0)
+    ledger.extended(1, Settled(), asked_at=31.0)
+
+    assert before == []
+    assert tags(ledger.due_settlements(33.0)) == [1]
+
+
+def test_a_record_that_is_not_sure_to_be_kept_is_kept_again_later():
+    ledger = keeping_ledger()
+    ledger.due_records(1.0)
+    ledger.kept(1, Unknown("time-out"), 1.0)
+
+    assert ledger.due_records(1.0) == []
+    assert ledger.due_settlements(1.0) == []
+    assert tags(ledger.due_records(2.0)) == [1]
+
+
+def test_the_outcome_that_keeping_came_to_is_settled():
+    ledger = keeping_ledger()
+    ledger.due_records(1.0)
+
+    ledger.kept(1, Execution(outcome=Requeue(5.0, why="what follows wasn't taken")), 1.0)
+
+    (due,) = ledger.due_settlements(1.0)
+    assert due.execution.outcome.delay == 5.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 from cloudq.brokers.base import QueueStats
@@ -93,7 +92,7 @@ class Inspection:
                 seen += brought
         finally:
             self._settler.hide([(delivery, 0.0) for delivery in seen])
-        return [dataclasses.replace(one, receipt="", receive_count=one.receive_count - 1) for one in seen]
+        return [one._replace(receipt="", receive_count=one.receive_count - 1) for one in seen]
 
     def purge(self, queue: str) -> None:
         """As `Inspector.purge`; SQS allows it once in 60 seconds."""

@@ -14,6 +14,6 @@ Job = tuple[int, str, bytes, int, int]
 class Executor(Protocol):
     """Runs jobs in a child."""
 
-    def __call__(self, take: Callable[[], Job | None], run: Callable[[Job], Any]) -> None:
-        """Take jobs and run them until `take` gives None."""
+    def __call__(self, take: Callable[[], Job | None], run: Callable[[Job], Any], slots: int) -> None:
+        """Take jobs and run them, up to `slots` at once, until `take` gives None."""
         ...

@@ -10,7 +10,8 @@ from cloudq.worker.executors import Job
 __all__ = ["run_solo"]
 
 
-def run_solo(take: Callable[[], Job | None], run: Callable[[Job], Any]) -> None:
+def run_solo(take: Callable[[], Job | None], run: Callable[[Job], Any], slots: int) -> None:
     """Run jobs one after the other."""
+    del slots  # one
     while (job := take()) is not None:
         run(job)

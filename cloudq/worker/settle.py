@@ -1,0 +1,98 @@
+"""Ending what has run, off the loop: what must be kept first, in one lane; then the leases, in another.
+
+While a record is being saved the keeper may still extend the lease; only a request that ends it stands in an
+extension's way. So a slow result backend costs no lease.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from cloudq.clock import Clock
+from cloudq.delivery import Answer, Delivery, Execution, Unknown
+from cloudq.errors import CloudqError
+from cloudq.settling import Settler
+from cloudq.worker.lane import Lane
+from cloudq.worker.ledger import Holding, Ledger
+
+__all__ = ["Settling"]
+
+T = TypeVar("T")
+_Items = list[tuple[Delivery, Execution]]
+
+logger = logging.getLogger(__name__)
+
+
+class Settling:
+    """Keeps and settles what a ledger says is due.
+
+    Args:
+        settler: How.
+        ledger: What is held.
+        clock: Time.
+        post: Has a call made in the loop's thread.
+    """
+
+    def __init__(
+        self, settler: Settler, ledger: Ledger, clock: Clock, post: Callable[[Callable[[], None]], Any]
+    ) -> None:
+        self._ledger, self._clock = ledger, clock
+        self._keeping: Lane[list[Holding], list[Execution | Unknown]] = Lane(
+            "keep-results", lambda due: _each(settler.keep, _items(due)), self._kept, post
+        )
+        self._settling: Lane[list[Holding], list[Answer]] = Lane(
+            "settle", lambda due: _each(settler.end, _items(due)), self._settled, post
+        )
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a request is under way."""
+        return self._settling.is_busy or self._keeping.is_busy
+
+    def act(self, now: float) -> None:
+        """Start what is due."""
+        if not self._keeping.is_busy and (due := self._ledger.due_records(now)):
+            self._keeping.submit(due)
+        if not self._settling.is_busy and (due := self._ledger.due_settlements(now)):
+            self._settling.submit(due)
+
+    def next_at(self) -> float | None:
+        """When something is due, unless an answer comes before; None where nothing is."""
+        return None if self.is_busy else self._ledger.settle_at()
+
+    def close(self, timeout: float) -> None:
+        """End its threads, waiting for a request under way for `timeout` seconds at most."""
+        self._keeping.close(timeout)
+        self._settling.close(timeout)
+
+    def _kept(self, due: list[Holding], answer: list[Execution | Unknown] | CloudqError) -> None:
+        now = self._clock.monotonic()
+        for holding, one in zip(due, _told(answer, due), strict=True):
+            self._ledger.kept(holding.tag, one, now)
+
+    def _settled(self, due: list[Holding], answer: list[Answer] | CloudqError) -> None:
+        now = self._clock.monotonic()
+        for holding, one in zip(due, _told(answer, due), strict=True):
+            self._ledger.settled(holding.tag, one, now)
+
+
+def _items(due: Sequence[Holding]) -> _Items:
+    return [(one.delivery, one.execution) for one in due if one.execution is not None]
+
+
+def _told(answer: list[T] | CloudqError, due: Sequence[Holding]) -> Sequence[T | Unknown]:
+    return [Unknown(str(answer))] * len(due) if isinstance(answer, CloudqError) else answer
+
+
+def _each(call: Callable[[_Items], list[T]], items: _Items) -> list[T | Unknown]:
+    """The answers; where one item breaks the call, which must not hold up the others, one by one."""
+    try:
+        return [*call(items)]
+    except Exception as error:
+        if len(items) == 1:
+            logger.exception("a message can't be settled", extra={"action": "unexpected_error"})
+            return [Unknown(f"{type(error).__name__}: {error}")]
+        logger.exception("a batch can't be settled: one by one", extra={"action": "unexpected_error"})
+        return [answer for item in items for answer in _each(call, [item])]
