@@ -33,7 +33,8 @@ R = TypeVar("R")
 logger = logging.getLogger(__name__)
 
 _REDIS = {"redis": "redis", "rediss": "redis", "redis+unix": "redis"}
-_BROKERS = {"memory": "memory", "sqlite": "sqlite", "sqs": "sqs", **_REDIS}
+_RABBITMQ = {"amqp": "rabbitmq", "amqps": "rabbitmq"}
+_BROKERS = {"memory": "memory", "sqlite": "sqlite", "sqs": "sqs", **_REDIS, **_RABBITMQ}
 _BACKENDS = {"memory": "memory", "sqlite": "sqlite", **_REDIS}
 
 

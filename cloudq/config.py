@@ -41,8 +41,8 @@ class Settings:
     """Every setting. Names are Celery's where the meaning is the same."""
 
     broker_url: str = ""
-    """Where messages wait: `sqs://`, `redis://host`, `sqlite:///path`, `memory://`. Default: a SQLite file in
-    the project."""
+    """Where messages wait: `sqs://`, `redis://host`, `amqp://host`, `sqlite:///path`, `memory://`. Default: a
+    SQLite file in the project."""
     result_backend: str = ""
     """Where results live: `redis://host`, `sqlite:///path`, `memory://`; `disabled` for nowhere. Default:
     with the default broker, beside it; else nowhere."""

@@ -1,0 +1,158 @@
+"""What is declared on the server, and with which arguments.
+
+Arguments of a queue can't be changed later: they depend on nothing that is tuned. Names and arguments have
+this shape since 0.1; a change of it needs names of its own, as both releases meet in a rolling deploy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cloudq.brokers.rabbitmq import delays
+from cloudq.brokers.rabbitmq.frames import spec
+from cloudq.brokers.rabbitmq.refusals import RefusedError, meaning
+from cloudq.queues import Queue
+
+__all__ = ["TOPICS", "Topology"]
+
+DELIVERY_LIMIT = 1_000
+"""Deliveries of one copy before RabbitMQ itself gives it up: a net under `Queue.max_receives`, far away since
+all that is given back counts, too. Without it 4.0 would stop at 20."""
+
+DEAD_DELIVERY_LIMIT = 1_000_000_000
+"""Dead letters have nowhere else to go; 3.10 knows no word for "none"."""
+
+TOPICS = "cloudq.topics"
+"""The exchange to which messages of a topic go, under its name."""
+
+_NOT_FOUND = 404
+
+
+class Topology:
+    """Declares queues and the ways into them.
+
+    Args:
+        call: Makes a call; raises `RefusedError`.
+        queue_type: `quorum` or `classic`.
+    """
+
+    def __init__(self, call: Callable[[Any], Any], queue_type: str) -> None:
+        self._call = call
+        self._queue_type = queue_type
+        self._known: set[str] = set()
+        self._has_topics = False
+        self._exchanges = 0
+        self._levels: set[tuple[str, int]] = set()
+
+    @property
+    def queues(self) -> list[str]:
+        """The queues that were declared here."""
+        return sorted(self._known)
+
+    def declare(self, queue: Queue) -> None:
+        """Declare a queue with its dead-letter queue."""
+        self._queue(queue.dead_letter, self._limited(DEAD_DELIVERY_LIMIT))
+        arguments = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": queue.dead_letter}
+        self._queue(queue.name, {**self._limited(DELIVERY_LIMIT), **self._sure(arguments)})
+        self._known |= {queue.name, queue.dead_letter}
+        for topic in queue.topics:
+            self.declare_topics()
+            self._bind(queue.name, TOPICS, topic)
+
+    def declare_topics(self) -> None:
+        """Declare what topics' messages go to."""
+        if not self._has_topics:
+            self._of(TOPICS, spec.Exchange.Declare(exchange=TOPICS, type="topic", durable=True))
+            self._has_topics = True
+
+    def declare_delay(self, queue: str, delay: float) -> tuple[str, str]:
+        """Declare what a delay goes through; the exchange and the routing key for it.
+
+        Raises:
+            QueueNotFoundError: There is no such queue.
+        """
+        for level in delays.levels(delay):
+            if (queue, level) not in self._levels:
+                self._declare_level(queue, level)
+        return delays.route(delay, queue)
+
+    def forget(self, queue: str) -> None:
+        """Declare the ways into a queue anew next time: some are gone."""
+        self._exchanges = 0
+        self._levels = {one for one in self._levels if one[0] != queue}
+
+    def count(self, queue: str) -> int:
+        """How many messages are ready on the server.
+
+        Raises:
+            QueueNotFoundError: There is no such queue.
+        """
+        return self._of(queue, spec.Queue.Declare(queue=queue, passive=True)).message_count
+
+    def purge(self, queue: str) -> None:
+        """Delete what is ready, and what is delayed.
+
+        Raises:
+            QueueNotFoundError: There is no such queue.
+        """
+        for name in (queue, *self._found_levels(queue)):
+            self._of(queue, spec.Queue.Purge(queue=name))
+
+    def count_delayed(self, queue: str) -> int:
+        """How many messages wait for their delay's end, whoever sent them."""
+        return sum(self._found_levels(queue).values())
+
+    def _found_levels(self, queue: str) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for level in range(delays.LEVELS):
+            name = delays.level_queue(queue, level)
+            try:
+                found[name] = self._call(spec.Queue.Declare(queue=name, passive=True)).message_count
+            except RefusedError as refused:
+                if refused.code != _NOT_FOUND:
+                    raise meaning(refused, name) from refused
+        return found
+
+    def _declare_level(self, queue: str, level: int) -> None:
+        while self._exchanges <= level:
+            self._declare_exchanges(self._exchanges)
+            self._exchanges += 1
+        name = delays.level_queue(queue, level)
+        self._bind(queue, delays.exchange(-1), f"#.{queue}")
+        arguments = {
+            "x-message-ttl": delays.UNIT_MS << level,
+            "x-dead-letter-exchange": delays.exchange(level - 1),
+        }
+        self._queue(name, self._sure(arguments))
+        self._bind(name, delays.exchange(level), delays.bit_pattern(level, queue))
+        self._levels.add((queue, level))
+
+    def _declare_exchanges(self, level: int) -> None:
+        upper, lower = delays.exchange(level), delays.exchange(level - 1)
+        for name in (upper, lower):
+            self._of(name, spec.Exchange.Declare(exchange=name, type="topic", durable=True))
+        key = delays.skip_pattern(level)
+        self._of(upper, spec.Exchange.Bind(destination=lower, source=upper, routing_key=key))
+
+    def _bind(self, queue: str, exchange: str, key: str) -> None:
+        self._of(queue, spec.Queue.Bind(queue=queue, exchange=exchange, routing_key=key))
+
+    def _queue(self, name: str, arguments: Mapping[str, Any]) -> None:
+        typed = {"x-queue-type": self._queue_type, **arguments}
+        self._of(name, spec.Queue.Declare(queue=name, durable=True, arguments=typed))
+
+    def _limited(self, deliveries: int) -> dict[str, Any]:
+        return {"x-delivery-limit": deliveries} if self._queue_type == "quorum" else {}
+
+    def _sure(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Dead-lettering that loses nothing; classic queues have none."""
+        if self._queue_type != "quorum":
+            return dict(arguments)
+        return {**arguments, "x-overflow": "reject-publish", "x-dead-letter-strategy": "at-least-once"}
+
+    def _of(self, queue: str, method: Any) -> Any:
+        try:
+            return self._call(method)
+        except RefusedError as refused:
+            raise meaning(refused, queue) from refused
