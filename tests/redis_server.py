@@ -1,16 +1,22 @@
-"""Where tests find a Redis server, and how they make its brokers' time pass."""
+"""Where tests find a Redis server, or start one of their own, and how they make its brokers' time pass."""
 
 from __future__ import annotations
 
 import os
+import shutil
+import signal
+import socket
+import subprocess
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import redis
 
 from cloudq.clock import FakeClock
+from cloudq.testing.steps import until
 
 URL = os.environ.get("CLOUDQ_TEST_REDIS_URL", "redis://127.0.0.1:6379/0")
 
@@ -22,6 +28,11 @@ class QuickClock(FakeClock):
         return min(seconds, 0.005)
 
 
+def _miss(why: str) -> None:
+    assert not os.environ.get("CLOUDQ_REQUIRE_SERVICES"), why
+    pytest.skip(why)
+
+
 @contextmanager
 def redis_url() -> Iterator[str]:
     """A prefix of a test's own; its keys are deleted afterwards."""
@@ -29,9 +40,7 @@ def redis_url() -> Iterator[str]:
     try:
         client.ping()
     except redis.ConnectionError as error:
-        if os.environ.get("CLOUDQ_REQUIRE_SERVICES"):
-            raise
-        pytest.skip(f"no Redis at {URL} (CLOUDQ_TEST_REDIS_URL names another): {error}")
+        _miss(f"no Redis at {URL} (CLOUDQ_TEST_REDIS_URL names another): {error}")
     prefix = f"test-{uuid.uuid4().hex[:12]}"
     try:
         yield f"{URL}?prefix={prefix}"
@@ -49,3 +58,61 @@ def shorten_lives(url: str, seconds: float) -> None:
             left = client.pttl(key)
             if left >= 0:
                 client.pexpire(key, max(0, left - round(seconds * 1000)))
+
+
+class RedisServer:
+    """A server of a test's own, which it may kill; it writes each change to disk before it answers.
+
+    Args:
+        folder: Where its files are.
+        options: Of redis.conf.
+    """
+
+    def __init__(self, folder: Path, **options: str) -> None:
+        if shutil.which("redis-server") is None:
+            _miss("no redis-server on the path")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.client = redis.Redis(port=self.port, socket_timeout=10)
+        self._options = {
+            "port": str(self.port),
+            "bind": "127.0.0.1",
+            "dir": str(folder),
+            "save": "",
+            "appendonly": "yes",
+            "appendfsync": "always",
+        }
+        self._folder = folder
+        self.start(**options)
+
+    def start(self, **options: str) -> None:
+        self._options.update({name.replace("_", "-"): value for name, value in options.items()})
+        words = [word for name, value in self._options.items() for word in (f"--{name}", value)]
+        with (self._folder / "redis.log").open("ab") as log:
+            self._process = subprocess.Popen(["redis-server", *words], stdout=log, stderr=log)
+        until(self._answers, "answer of redis-server")
+
+    def _answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 1) as connection:
+                connection.sendall(b"PING\r\n")
+                return bool(connection.recv(100))
+        except OSError:
+            return False
+
+    def kill(self) -> None:
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+
+    def freeze(self) -> None:
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+
+    def close(self) -> None:
+        self.client.close()
+        if self._process.poll() is None:
+            self.kill()

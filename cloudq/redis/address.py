@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
-from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from redis.backoff import NoBackoff
 from redis.connection import Connection, parse_url  # pyright: ignore[reportUnknownVariableType]  # redis-py leaves it untyped
@@ -89,7 +89,7 @@ def locate(url: str) -> Address:
 
 def _shown(url: str) -> str:
     parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=""))
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def _prefix(url: str, shown: str) -> tuple[str, str]:
@@ -107,4 +107,4 @@ def _prefix(url: str, shown: str) -> tuple[str, str]:
             f"{shown!r}: prefix={prefix!r} has other than 1 to 64 letters, digits and '-_.:' ."
         )
     scheme = "unix" if is_unix else parts.scheme
-    return prefix, urlunsplit(parts._replace(scheme=scheme, query=urlencode(query, doseq=True)))
+    return prefix, f"{scheme}://{parts.netloc}{parts.path}?{urlencode(query, doseq=True)}"

@@ -7,24 +7,28 @@ from subprocess import PIPE, Popen
 
 import pytest
 
-from cloudq.brokers.sqlite import connect
-from cloudq.clock import SystemClock
 from cloudq.delivery import Outgoing
 from cloudq.queues import Queue
 from cloudq.testing.steps import PATIENCE, in_thread, until
+from tests.contract.broker_program import connect
+from tests.redis_server import redis_url
 
-PROGRAM = Path(__file__).with_name("sqlite_program.py")
+PROGRAM = Path(__file__).with_name("broker_program.py")
 NAME = "q"
 
 
-@pytest.fixture
-def url(tmp_path):
-    return f"sqlite:///{tmp_path}/queue.db"
+@pytest.fixture(params=["sqlite", "redis"])
+def url(request, tmp_path):
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/queue.db"
+    else:
+        with redis_url() as url:
+            yield url
 
 
 @pytest.fixture
 def broker(url):
-    broker = connect(url, clock=SystemClock())
+    broker = connect(url)
     broker.declare(Queue(NAME))
     yield broker
     broker.close()
@@ -87,12 +91,12 @@ def test_nothing_is_lost_when_consumers_are_killed(broker, start):
     assert (stats.ready, stats.leased) == (0, 0)
 
 
-def test_processes_may_make_the_file_at_once(url, start):
+def test_processes_may_begin_at_once(url, start):
     started = [start("send_some") for _ in range(4)]
     for process, _ in started:
         assert process.wait(30) == 0
 
-    broker = connect(url, clock=SystemClock())
+    broker = connect(url)
     assert bodies(broker) == sorted(lines(*(said for _, said in started)))
     broker.close()
 
@@ -118,6 +122,6 @@ def test_a_child_goes_on_when_its_parent_closes(url, start):
     process, _ = start("outlive")
 
     assert process.wait(30) == 0
-    broker = connect(url, clock=SystemClock())
+    broker = connect(url)
     assert bodies(broker) == ["before", "closed", "open"]
     broker.close()

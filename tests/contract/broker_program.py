@@ -1,18 +1,23 @@
-"""What the processes of `test_sqlite_processes.py` do: `sqlite_program.py WHAT URL`, one line per event."""
+"""What the processes of `test_processes.py` do: `broker_program.py WHAT URL`, one line per event."""
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from threading import Thread
 
-from cloudq.brokers.sqlite import connect
 from cloudq.clock import SystemClock
 from cloudq.delivery import Outgoing
 from cloudq.queues import Queue
 
 NAME = "q"
 LEASE = 2.5
+
+
+def connect(url):
+    broker = importlib.import_module(f"cloudq.brokers.{url.partition(':')[0]}")
+    return broker.connect(url, clock=SystemClock())
 
 
 def say(*words: object) -> None:
@@ -94,6 +99,6 @@ def outlive(broker):
 
 if __name__ == "__main__":
     what, url = sys.argv[1:]
-    broker = connect(url, clock=SystemClock())
+    broker = connect(url)
     broker.declare(Queue(NAME))
     globals()[what](broker)
