@@ -1,0 +1,128 @@
+"""A real worker on a Redis server of its own: kills on both sides, and a server that forgets."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import cloudq
+from tests.integration.worker_process import HERE, WorkerProcess, is_alive, lines, wait_until
+from tests.redis_server import RedisServer
+
+sys.path.insert(0, str(HERE))
+import worker_app
+
+Start = Callable[..., WorkerProcess]
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisServer]:
+    server = RedisServer(tmp_path)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def app(server: RedisServer) -> Iterator[cloudq.App]:
+    app = worker_app.app
+    app.close()
+    with app.conf.overridden({"broker_url": server.url, "result_backend": server.url}):
+        yield app
+        app.close()
+
+
+@pytest.fixture
+def start(server: RedisServer, tmp_path: Path) -> Iterator[Start]:
+    started: list[WorkerProcess] = []
+
+    def start_worker(*options: str) -> WorkerProcess:
+        environ = {
+            "CLOUDQ_BROKER_URL": server.url,
+            "CLOUDQ_RESULT_BACKEND": server.url,
+            "CLOUDQ_TASK_LEASE": "2",
+        }
+        worker = WorkerProcess(tmp_path / f"worker{len(started)}.log", environ, *options)
+        started.append(worker)
+        return worker
+
+    yield start_worker
+    for worker in started:
+        worker.kill_group()
+    spilled = [line for worker in started for line in lines(worker.log) if line.startswith("Traceback")]
+    assert not spilled, "an error of the worker itself"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "lines"
+
+
+def is_empty(app: cloudq.App) -> bool:
+    stats = app.broker.stats("default")
+    return stats.ready + stats.leased + stats.delayed == 0
+
+
+def test_a_worker_runs_retries_dead_letters_and_keeps_results(app: cloudq.App, start: Start):
+    worker = start("-c", "2")
+
+    added = worker_app.add.delay(1, 2)
+    lucky = worker_app.third_time_lucky.delay()
+    failed = worker_app.fail.delay()
+
+    assert added.get(timeout=20) == 3
+    assert lucky.get(timeout=20) == 2
+    with pytest.raises(cloudq.TaskFailedError, match="LookupError: nothing there"):
+        failed.get(timeout=20)
+    assert wait_until(lambda: app.broker.stats("default").dead == 1, "the dead letter")
+    assert worker.stop() == 0
+
+
+def test_nothing_is_lost_when_the_worker_is_killed_amid_200_tasks(app: cloudq.App, start: Start, path: Path):
+    worker_app.mark.delay_many([(str(path), number, 0.01) for number in range(200)])
+    worker = start("-c", "4")
+    wait_until(lambda: len(lines(path)) >= 40, "forty runs")
+    children = worker.children()
+
+    worker.send_signal(signal.SIGKILL)
+    worker.wait()
+    wait_until(lambda: not any(map(is_alive, children)), "the orphans' end")
+    start("-c", "4")
+
+    wait_until(lambda: is_empty(app), "the empty queue")
+    runs = Counter(map(int, lines(path)))
+    assert sorted(runs) == list(range(200))
+    assert sum(runs.values()) - 200 <= 30, "more ran twice than the worker can have held"
+
+
+def test_nothing_is_lost_when_redis_is_killed_amid_200_tasks(
+    app: cloudq.App, server: RedisServer, start: Start, path: Path
+):
+    results = worker_app.mark.delay_many([(str(path), number, 0.01) for number in range(200)])
+    worker = start("-c", "4")
+    wait_until(lambda: len(lines(path)) >= 40, "forty runs")
+
+    server.kill()
+    with pytest.raises(cloudq.BrokerError, match="can't be reached"):
+        worker_app.add.delay(1, 2)
+    wait_until(lambda: worker.events("receive_failed"), "a receive that failed")
+    server.start()
+
+    assert results.get(timeout=30) == list(range(200))
+    wait_until(lambda: is_empty(app), "the empty queue")
+    assert set(map(int, lines(path))) == set(range(200))
+    assert worker.stop() == 0
+
+
+def test_a_worker_goes_on_after_a_flush(app: cloudq.App, server: RedisServer, start: Start):
+    worker = start("-c", "1")
+    assert worker_app.add.delay(1, 2).get(timeout=20) == 3
+
+    server.client.flushall()
+
+    assert worker_app.add.delay(2, 2).get(timeout=20) == 4
+    assert worker.stop() == 0
