@@ -15,15 +15,22 @@ def emulator():
 
 
 class TestSqsBroker(TopiclessBrokerContract):
+    url = "sqs://?prefix=shop-"
+
     @pytest.fixture
     def broker(self, emulator, monkeypatch):
         for name, value in emulator.environment.items():
             monkeypatch.setenv(name, value)
         emulator.control("POST", "/_cloudq/reset")
-        broker = sqs.connect("sqs://?prefix=shop-", clock=SystemClock())
+        broker = sqs.connect(self.url, clock=SystemClock())
         yield broker
         broker.close()
 
     @pytest.fixture
     def pass_time(self, emulator):
         return emulator.pass_time
+
+
+class TestSqsBrokerThroughBoto3(TestSqsBroker):
+    url = "sqs://?prefix=shop-&transport=boto3"
+    crowd = 1000

@@ -9,6 +9,8 @@ import json
 import subprocess
 import sys
 
+from tests.http_server import http_server
+
 PROGRAM = """
 import json, sys
 before = set(sys.modules)
@@ -42,9 +44,17 @@ assert for_app(app)({"Records": [record]}, None) == {"batchItemFailures": []}
 """
 
 
-def loaded(code: str) -> set[str]:
+FAIL = RUN.replace("-> int: return x + y", "-> int: raise ValueError").replace(
+    "[]}", '[{"itemIdentifier": "1"}]}'
+)
+"""The record is tried again: its visibility is changed, a request that is signed and sent."""
+
+
+def loaded(code: str, environment: dict[str, str] | None = None) -> set[str]:
     program = PROGRAM.replace("{code}", code)
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment
+    )
     return set(json.loads(run.stdout))
 
 
@@ -67,3 +77,20 @@ def test_a_record_that_ends_well_adds_its_broker_and_no_boto3():
 
     assert [name for name in sorted(ours - CORE) if not f"{name}.".startswith("brokers.sqs.")] == []
     assert (others, standard & HEAVY) == (set(), set())
+
+
+def test_a_record_that_is_tried_again_needs_no_boto3_where_keys_are_in_the_environment(tmp_path):
+    with http_server() as server:
+        environment = {
+            "AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "s", "AWS_SESSION_TOKEN": "t",
+            "AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": server.endpoint, "HOME": str(tmp_path),
+        }  # fmt: skip
+        answers = [{"QueueUrl": "http://localhost/1/orders"}, {"Successful": [{"Id": "0"}]}]
+        server.answers = [(200, {}, json.dumps(answer).encode()) for answer in answers]
+
+        _, others, standard = split(loaded(FAIL, environment))
+
+    assert [asked.headers["x-amz-target"] for asked in server.asked] == [
+        "AmazonSQS.GetQueueUrl", "AmazonSQS.ChangeMessageVisibilityBatch",
+    ]  # fmt: skip
+    assert (others, standard & HEAVY - {"http", "ssl"}) == (set(), set())

@@ -15,6 +15,7 @@ from cloudq.errors import ConfigurationError
         ("sqs://eu-central-1/", SqsUrl("eu-central-1")),
         ("sqs://?prefix=shop-", SqsUrl(prefix="shop-")),
         ("sqs://?endpoint=", SqsUrl()),
+        ("sqs://?transport=boto3", SqsUrl(transport="boto3")),
         (
             "sqs://eu-west-1?prefix=a_&endpoint=http://localhost:4566",
             SqsUrl("eu-west-1", "a_", "http://localhost:4566"),
@@ -32,6 +33,7 @@ def test_a_url_says_region_prefix_and_endpoint(url, place):
         ("sqs://localhost:4566", "endpoint="),
         ("sqs://eu-west-1/shop", "prefix="),
         ("sqs://?endpoint=localhost:4566", "localhost:4566"),
+        ("sqs://?transport=aiohttp", "lean, boto3"),
         ("sqs://key:secret@eu-west-1", "credentials"),
     ],
 )

@@ -4,7 +4,8 @@
 |---|---|
 | `broker` | the `Broker`, put together from the others |
 | `urls`, `names`, `addresses` | the broker's URL, the queues' names on AWS, their URLs there |
-| `transport`, `boto` | the seam to HTTP, and what stands behind it: boto3 |
+| `transport`, `choice` | the seam to HTTP, and which of two stands behind it |
+| `lean`, `boto` | our own client, and boto3 |
 | `refusals`, `boto_errors` | what SQS's and botocore's errors mean |
 | `entries`, `packing`, `commit` | a message in a request, what goes into a batch, threads that share one |
 | `batches`, `send` | a batch and its answers, sending |
@@ -19,8 +20,9 @@
 
 from __future__ import annotations
 
-from cloudq.brokers.sqs.boto import BotoTransport
 from cloudq.brokers.sqs.broker import SqsBroker
+from cloudq.brokers.sqs.choice import ChosenTransport
+from cloudq.brokers.sqs.transport import Transport
 from cloudq.brokers.sqs.urls import parse
 from cloudq.clock import Clock
 
@@ -31,8 +33,8 @@ def connect(url: str, *, clock: Clock, create_queues: bool | None = None) -> Sqs
     """Make a broker; it connects with its first request.
 
     Args:
-        url: `sqs://[region][?prefix=…&endpoint=…]`. Credentials, and what the URL leaves out, come by boto3's
-            own chain, `AWS_ENDPOINT_URL` included.
+        url: `sqs://[region][?prefix=…&endpoint=…&transport=boto3]`. Credentials, and what the URL leaves out,
+            come by boto3's own chain, `AWS_ENDPOINT_URL` included.
         clock: Time.
         create_queues: Whether queues that are missing are made; None: on a loopback endpoint only.
 
@@ -40,4 +42,9 @@ def connect(url: str, *, clock: Clock, create_queues: bool | None = None) -> Sqs
         ConfigurationError: The URL isn't of that shape.
     """
     place = parse(url)
-    return SqsBroker(BotoTransport(place), clock=clock, prefix=place.prefix, create_queues=create_queues)
+    transport: Transport = ChosenTransport(place)
+    if place.transport == "boto3":
+        from cloudq.brokers.sqs.boto import BotoTransport
+
+        transport = BotoTransport(place)
+    return SqsBroker(transport, clock=clock, prefix=place.prefix, create_queues=create_queues)

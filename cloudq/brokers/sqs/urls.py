@@ -1,4 +1,4 @@
-"""The broker's URL: `sqs://[region][?prefix=…&endpoint=…]`."""
+"""The broker's URL: `sqs://[region][?prefix=…&endpoint=…&transport=boto3]`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from cloudq.errors import ConfigurationError
 
 __all__ = ["SqsUrl", "is_loopback", "parse"]
 
-SHAPE = "sqs://[region][?prefix=NAME-&endpoint=http://localhost:4566]"
+SHAPE = "sqs://[region][?prefix=NAME-&endpoint=http://localhost:4566&transport=boto3]"
+TRANSPORTS = ("lean", "boto3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +22,13 @@ class SqsUrl:
         region: AWS's name for the region; None leaves it to the environment and AWS's configuration files.
         prefix: What the names of this app's queues begin with.
         endpoint: Another server than AWS's; None leaves it to `AWS_ENDPOINT_URL` and AWS's files.
+        transport: What carries requests: `lean`, which leaves to boto3 what it can't do, or `boto3`.
     """
 
     region: str | None = None
     prefix: str = ""
     endpoint: str | None = None
+    transport: str = "lean"
 
 
 def parse(url: str) -> SqsUrl:
@@ -37,12 +40,15 @@ def parse(url: str) -> SqsUrl:
     parts = urlsplit(url)
     _check_place(url, parts)
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
-    if unknown := sorted(options.keys() - {"prefix", "endpoint"}):
+    if unknown := sorted(options.keys() - {"prefix", "endpoint", "transport"}):
         raise _wrong(url, f"{unknown[0]!r} is no option of it")
     endpoint = options.get("endpoint") or None
     if endpoint is not None and not _is_http(endpoint):
         raise _wrong(url, f"its endpoint {endpoint!r} is no http:// or https:// address")
-    return SqsUrl(parts.hostname, options.get("prefix", ""), endpoint)
+    transport = options.get("transport") or "lean"
+    if transport not in TRANSPORTS:
+        raise _wrong(url, f"its transport {transport!r} is none of {', '.join(TRANSPORTS)}")
+    return SqsUrl(parts.hostname, options.get("prefix", ""), endpoint, transport)
 
 
 def is_loopback(endpoint: str) -> bool:
