@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cloudq.brokers.sqs.names import Names
-from cloudq.brokers.sqs.processes import PerProcess
 from cloudq.brokers.sqs.transport import Transport
 from cloudq.brokers.sqs.urls import SqsUrl
 from cloudq.clock import SystemClock
 from cloudq.config import environment
+from cloudq.processes import PerProcess
 
 __all__ = ["ChosenTransport"]
 

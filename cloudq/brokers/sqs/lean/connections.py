@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from cloudq.brokers.sqs.processes import PerProcess
+from cloudq.processes import PerProcess
 
 __all__ = ["BrokenError", "Connections", "UnreachableError"]
 
