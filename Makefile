@@ -71,6 +71,7 @@ CHAOS := $(BIN)/python -m tests.chaos.run
 chaos: $(VENV)/.dev ## 100,000 tasks on every broker, amid kill -9 of workers, children and brokers: a quarter of an hour
 	@$(CHAOS) --broker sqlite $(ARGS)
 	@$(CHAOS) --broker redis $(ARGS)
+	@$(CHAOS) --broker rabbitmq $(ARGS)
 	@$(CHAOS) --broker sqs $(ARGS)
 	@$(CHAOS) --broker sqs --faults $(ARGS)
 

@@ -204,7 +204,8 @@ class Run:
         environment = {**os.environ, **self._environment}
         told = subprocess.run(command, cwd=HERE, env=environment, stdout=subprocess.PIPE, check=True)
         counts = ("ready", "leased", "delayed", "dead")
-        return not any(queue[count] for queue in json.loads(told.stdout)["queues"] for count in counts)
+        queues = [queue for queue in json.loads(told.stdout)["queues"] if queue["exists"]]
+        return not any(queue[count] for queue in queues for count in counts)
 
     def _runs(self) -> list[str]:
         return lines(self.folder / "runs")

@@ -176,6 +176,8 @@ class RabbitStage(_ServerStage):
 
     program = "rabbitmq-server"
     is_ordered = False
+    debian = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+    """The server itself: Debian's command would run it as another user, in another folder."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -186,8 +188,9 @@ class RabbitStage(_ServerStage):
 
     def start(self) -> None:
         self._run(
-            [self.program],
+            [str(self.debian) if self.debian.exists() else self.program],
             {
+                "HOME": str(self.folder),
                 "RABBITMQ_NODENAME": self._node,
                 "RABBITMQ_NODE_PORT": str(self.port),
                 "RABBITMQ_DIST_PORT": str(free_port()),

@@ -10,7 +10,7 @@ from tests.chaos.stages import missing_program
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("broker", ["sqlite", "sqs", "sqs with faults", "redis"])
+@pytest.mark.parametrize("broker", ["sqlite", "sqs", "sqs with faults", "redis", "rabbitmq"])
 def test_nothing_is_lost_and_repeats_are_bounded_whatever_is_killed(broker: str, tmp_path: Path):
     name, _, faults = broker.partition(" with ")
     program = missing_program(name)
