@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -32,6 +33,7 @@ def announce(server: Server, options: Options) -> None:
     settings = environment.settings(server.endpoint)
     lines = [
         f"cloudq emulate: {server.endpoint}, {_kept(server, options)}, account {options.account}",
+        *_clock(server),
         *_named("queues", _queue_names(server)),
         *_named("functions", _function_names()),
     ]
@@ -66,6 +68,22 @@ def _named(kind: str, names: Sequence[str]) -> list[str]:
         return []
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return [f"  {kind}: {', '.join(names[:_NAMED])}{more}"]
+
+
+def _clock(server: Server) -> list[str]:
+    """What it was moved to in its last run, if it was: everything that is kept lives by it."""
+    clock = server.clock
+    if clock.is_real:
+        return []
+    shown = datetime.fromtimestamp(clock.now(), UTC).isoformat(sep=" ", timespec="seconds")
+    course = (
+        " and stands still"
+        if clock.frozen
+        else f", at {clock.scale:g} times the pace"
+        if clock.scale != 1
+        else ""
+    )
+    return [f"  clock: {shown}{course}, as it was moved; a reset empties all and makes it real"]
 
 
 def _kept(server: Server, options: Options) -> str:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["MovableClock", "real_now", "real_seconds"]
+__all__ = ["Course", "MovableClock", "real_now", "real_seconds"]
 
 
 def real_now() -> float:
@@ -27,6 +27,15 @@ def real_seconds() -> float:
     return time.monotonic()
 
 
+class Course(NamedTuple):
+    """How a moved clock ran: what it read at a real time, whether it stood still, how fast it ran."""
+
+    now: float
+    real: float
+    frozen: bool
+    scale: float
+
+
 class MovableClock:
     """A `cloudq.clock.Clock` that can be advanced, set, frozen and scaled while the emulator runs.
 
@@ -36,6 +45,8 @@ class MovableClock:
     def __init__(self) -> None:
         self.frozen = False
         self.scale = 1.0
+        self.is_real = True
+        """Whether nobody has moved it."""
         self._moved = threading.Condition()
         self._watchers: list[Callable[[], None]] = []
         self._rebase(now=time.time(), monotonic=0.0)
@@ -81,6 +92,17 @@ class MovableClock:
         """Go back to real time."""
         self.frozen, self.scale = False, 1.0
         self._move(now=time.time(), monotonic=self.monotonic())
+        self.is_real = True
+
+    def kept(self) -> Course | None:
+        """How it runs, for a clock that goes on in its place; None if it is real."""
+        return None if self.is_real else Course(self.now(), time.time(), self.frozen, self.scale)
+
+    def go_on(self, course: Course) -> None:
+        """Run as if that clock had never stopped."""
+        self.frozen, self.scale = course.frozen, course.scale
+        passed = 0.0 if course.frozen else max(0.0, time.time() - course.real) * course.scale
+        self._move(now=course.now + passed, monotonic=self.monotonic())
 
     def course(self) -> tuple[float, float, float, float]:
         """How it runs since its last move: both readings then, the real one, its seconds for a real one."""
@@ -134,6 +156,7 @@ class MovableClock:
                 self._moved.wait(None if self.frozen else left / self.scale)
 
     def _move(self, *, now: float, monotonic: float) -> None:
+        self.is_real = False
         self._rebase(now=now, monotonic=monotonic)
         with self._moved:
             self._moved.notify_all()

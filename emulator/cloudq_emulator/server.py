@@ -109,6 +109,8 @@ class Server:
         self._listeners = await self._listen()
         self._port = self._listeners[0].sockets[0].getsockname()[1]
         self.sqs.live_on(loop)
+        self._gc_threshold = gc.get_threshold()
+        gc.set_threshold(*_GC_THRESHOLD)
         if self._data is not None:
             self.restored = self._keep(self._data)
         self.clock_file = ClockFile(self.clock)
@@ -118,8 +120,6 @@ class Server:
         moto_clock.install(self.clock)
         gc.collect()
         gc.freeze()
-        self._gc_threshold = gc.get_threshold()
-        gc.set_threshold(*_GC_THRESHOLD)
         for listener in self._listeners:
             await listener.start_serving()
 
@@ -175,6 +175,7 @@ class Server:
             return Keeper(Journal(folder), self.sqs).restore()
         except BaseException:
             self._stop_listening()
+            gc.set_threshold(*self._gc_threshold)
             raise
 
     def _follow_faults(self) -> None:

@@ -7,6 +7,7 @@ import contextlib
 import json
 import logging
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -278,42 +279,97 @@ def test_what_time_and_long_polls_change_is_written_without_a_request(tmp_path):
     asyncio.run(scenario())
 
 
-def test_a_long_journal_is_written_anew_and_means_the_same(kept, monkeypatch):
+def test_a_long_journal_is_written_anew_while_it_is_written_and_means_the_same(tmp_path, monkeypatch):
     monkeypatch.setattr("cloudq_emulator.store._LEAST_BYTES", 20_000)
 
-    def scenario(one):
+    async def scenario():
+        one = Kept(tmp_path / "data")
         url = one.create("queue", VisibilityTimeout="0")
+        first = (one.folder / "sqs.journal").stat().st_ino
         fifo = one.create("queue.fifo", **FIFO)
         one.call("SendMessage", QueueUrl=fifo, MessageBody="once", MessageGroupId="g")
         (once,) = one.receive(fifo)
         one.call("DeleteMessage", QueueUrl=fifo, ReceiptHandle=once["ReceiptHandle"])
         for number in range(2_500):
             one.call("SendMessage", QueueUrl=url, MessageBody=str(number))
-        for _ in range(300):
+        for _ in range(2_000):
             one.receive(url)
+            await asyncio.sleep(0)
+        while (one.folder / "sqs.journal.new").exists():  # noqa: ASYNC110 - nobody sets an event
+            await asyncio.sleep(0)
 
         again = one.after_a_crash()
 
-        assert (one.folder / "sqs.journal").stat().st_size < 4_000_000
+        assert (one.folder / "sqs.journal").stat().st_ino != first
         assert again.state() == one.state()
         again.call("SendMessage", QueueUrl=fifo, MessageBody="once", MessageGroupId="g")
         assert again.bodies(fifo) == []
+        one.close()
+
+    asyncio.run(scenario())
+
+
+def test_the_clock_goes_on_as_it_was_moved(kept):
+    def scenario(one):
+        one.clock.reset()
+        url = one.create("queue")
+        one.call("SendMessage", QueueUrl=url, MessageBody="x")
+        one.clock.advance(86_400)
+        one.receive(url, VisibilityTimeout=100)
+        one.keeper.flush()
+
+        again = Kept(copy_of(one))
+
+        assert abs(again.clock.now() - one.clock.now()) < 60
+        assert again.bodies(url) == []
+        again.clock.advance(100)
+        assert again.bodies(url) == ["x"]
+        again.close()
 
     kept(scenario)
 
 
+def test_a_clock_that_stood_still_stands_still_and_a_real_one_stays_real(kept):
+    def scenario(one):
+        one.clock.set(2_000_000_000)
+        one.keeper.flush()
+
+        still = Kept(copy_of(one))
+        assert (still.clock.frozen, still.clock.now()) == (True, 2_000_000_000)
+        still.clock.reset()
+        still.keeper.flush()
+        real = Kept(copy_of(still))
+        assert real.clock.now() < 2_000_000_000
+        still.close()
+        real.close()
+
+    kept(scenario)
+
+
+def copy_of(one):
+    """What another emulator would find after a crash of this one."""
+    folder = one.folder.with_name(f"{one.folder.name}-copied")
+    return shutil.copytree(one.folder, folder)
+
+
 OPERATION = st.tuples(
     st.sampled_from(
-        ["send", "send late", "receive", "delete", "extend", "release", "wait", "crash", "purge"]
+        ["send", "send late", "receive", "delete", "extend", "release", "wait", "crash", "purge", "recreate"]
     ),
     st.sampled_from(["queue", "queue.fifo"]),
     st.integers(0, 9),
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(OPERATION, max_size=40))
-def test_after_a_crash_all_is_as_it_was(tmp_path, operations):
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(OPERATION, max_size=40), st.booleans())
+def test_after_a_crash_all_is_as_it_was(tmp_path, monkeypatch, operations, is_always_long):
+    if is_always_long:  # it is written anew all the time, a row between two operations
+        monkeypatch.setattr("cloudq_emulator.store._LEAST_BYTES", 0)
+        monkeypatch.setattr("cloudq_emulator.store._GROWTH", 0)
+        monkeypatch.setattr("cloudq_emulator.sqs.shortening._AT_ONCE", 0)
+        monkeypatch.setattr("cloudq_emulator.sqs.keeping._LINE", 1)
+
     async def run():
         shutil.rmtree(tmp_path / "data", ignore_errors=True)
         shutil.rmtree(tmp_path / "data-copy", ignore_errors=True)
@@ -325,6 +381,7 @@ def test_after_a_crash_all_is_as_it_was(tmp_path, operations):
         handles = {"queue": [], "queue.fifo": []}
         for operation in operations:
             await step(one, handles, *operation)
+            await asyncio.sleep(0)
         assert one.after_a_crash().state() == one.state()
         one.close()
 
@@ -353,8 +410,12 @@ async def step(one, handles, operation, queue, number):
                 one.call(visibility, QueueUrl=queue, ReceiptHandle=handle, VisibilityTimeout=0)
             case "wait":
                 one.clock.advance(number * 3)
-            case "purge" if number == 0:
+            case "purge" if number < 3:
                 one.call("PurgeQueue", QueueUrl=queue)
+            case "recreate" if number < 3:
+                one.call("DeleteQueue", QueueUrl=queue)
+                one.clock.advance(60)
+                one.create(queue, **(FIFO if queue.endswith(".fifo") else {}))
             case _:
                 assert one.after_a_crash().state() == one.state()
 
@@ -392,6 +453,22 @@ def test_a_journal_that_is_not_understood_is_not_touched(tmp_path, content, reas
     assert (tmp_path / "sqs.journal").read_bytes() == content
 
 
+@pytest.mark.parametrize(
+    "row", [["what"], [], 3, ["gone", "x", 1], ["clock", 5], ["message", "x", None, [1]], ["queue"]]
+)
+def test_a_row_that_means_nothing_is_told_of(tmp_path, row):
+    journal = Journal(tmp_path)
+    assert list(journal.read()) == []
+    journal.append([row])
+    journal.close()
+
+    async def restore():
+        Kept(tmp_path)
+
+    with pytest.raises(StoreError, match="has a row that means nothing"):
+        asyncio.run(restore())
+
+
 def test_a_folder_is_one_emulators(tmp_path):
     Journal(tmp_path)
 
@@ -406,9 +483,10 @@ def start(tmp_path):
     environ = {**kept, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONUNBUFFERED": "1"}
     with contextlib.ExitStack() as stack:
 
-        def start(*arguments):
+        def start(*arguments, most_bytes=resource.RLIM_INFINITY):
             command = [*EMULATE, "--port", "0", "--json", "--data", str(tmp_path / "data"), *arguments]
-            process = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True)
+            limited = ["prlimit", f"--fsize={most_bytes}", *command] if most_bytes > 0 else command
+            process = subprocess.Popen(limited, env=environ, stdout=subprocess.PIPE, text=True)
             stack.callback(process.stdout.close)
             stack.callback(process.wait)
             stack.callback(process.kill)
@@ -439,6 +517,30 @@ def test_what_was_sent_survives_whatever_ends_the_emulator(start, number):
     while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
         received += [message["MessageId"] for message in messages]
     assert received == sent
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("prlimit") is None, reason="util-linux's prlimit bounds the file's size")
+def test_on_a_full_disk_nobody_is_told_that_a_message_is_kept_which_is_not(start):
+    process, told, sqs = start(most_bytes=20_000)
+    url = sqs.create_queue(QueueName="queue")["QueueUrl"]
+    sent = 0
+    with contextlib.suppress(sqs.exceptions.ClientError):
+        while sent < 200:
+            sqs.send_message(QueueUrl=url, MessageBody=300 * "a")
+            sent += 1
+    with pytest.raises(
+        sqs.exceptions.ClientError, match=r"InternalFailure.*can't be written: File too large"
+    ):
+        sqs.send_message(QueueUrl=url, MessageBody=300 * "a")
+    assert sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    process.kill()
+    process.wait(timeout=20)
+
+    _, told, sqs = start()
+
+    assert 10 < sent < 200
+    assert told["restored"] == {"queue_count": 1, "message_count": sent}
 
 
 @pytest.mark.slow

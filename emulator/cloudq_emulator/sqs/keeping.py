@@ -2,20 +2,26 @@
 
 A line of the journal is one operation's changes, each a row: what a queue is, a message that is new, what
 became of one, one that is gone. Rows say what is, not what was asked for, so that reading them back decides
-nothing anew. Not kept: which receives may be repeated, how noisy a fair queue's groups are, move tasks.
+nothing anew. Not kept: which receives may be repeated, move tasks, which deleted queues' names aren't free.
 """
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
+import itertools
+import logging
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from cloudq_emulator.sqs.engine.message import DELAYED, GONE, LEASED, READY, Message
+from cloudq_emulator.clock import Course
+from cloudq_emulator.sqs.engine.message import DELAYED, GONE, LEASED, READY, Message, State
 from cloudq_emulator.sqs.engine.queue import Queue
 from cloudq_emulator.sqs.engine.settings import SETTABLE, Settings
+from cloudq_emulator.sqs.errors import SqsError
+from cloudq_emulator.sqs.shortening import Shortening
+from cloudq_emulator.store import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,21 +31,26 @@ if TYPE_CHECKING:
 
 Row = tuple[Any, ...]
 
-_QUEUE, _MESSAGE, _CHANGE, _GONE, _PURGE, _DELETE = "queue", "message", "change", "gone", "purge", "delete"
+_CLOCK, _QUEUE, _DELETE, _PURGE = "clock", "queue", "delete", "purge"
+_MESSAGE, _CHANGE, _GONE = "message", "change", "gone"
 _FIELDS: Final = tuple(one.name for one in dataclasses.fields(Message))
 _CHANGING: Final = (
     *("number", "state", "receive_count", "received_here"),
     *("first_received_at", "received_at", "receipt_number"),
 )
-_STATES: Final = {state: state for state in (DELAYED, READY, LEASED, GONE)}
+_STATES: Final[dict[State, State]] = {state: state for state in (DELAYED, READY, LEASED, GONE)}
 """The engine compares states by identity."""
 _SHAPING: Final = frozenset(
     {"CreateQueue", "DeleteQueue", "SetQueueAttributes", "TagQueue", "UntagQueue", "PurgeQueue"}
     | {"AddPermission", "RemovePermission"}
 )
 """Operations that change what a queue is."""
-_LINE: Final = 1_000
-"""Rows of a line when the journal is written anew."""
+_READING: Final = ("Get", "List")
+"""What operations that change nothing begin with."""
+_LINE: Final = 100
+"""Rows of a line when the journal is written anew; makes half a millisecond."""
+
+logger = logging.getLogger(__name__)
 
 _all_of = attrgetter(*_FIELDS)
 _changing_of = attrgetter(*_CHANGING)
@@ -85,13 +96,20 @@ class KeptQueue(Queue):
         }
 
     def contents(self) -> Iterator[tuple[Message, float | None]]:
-        """All messages, in order, each with when its delay or lease ends; also those that are remembered."""
-        due = self._timers.times()
-        for _, message in self._duplicates:
+        """All messages, in order, each with when its delay or lease ends; then those only remembered.
+
+        The queue may change meanwhile. What comes is as it is when it comes; what was sent since the
+        beginning doesn't come.
+        """
+        for message in list(self._messages.values()):
+            if message.state is not GONE:
+                yield message, self._timers.due_at(message)
+        duplicates = self._duplicates
+        for _, message in list(duplicates):
+            if self._duplicates is not duplicates:  # purged
+                return
             if message.state is GONE:
                 yield message, None
-        for message in self:
-            yield message, due.get(message)
 
     def describe_as(self, uid: str, description: dict[str, Any]) -> None:
         """Be a queue that once was."""
@@ -147,7 +165,7 @@ class _Found:
 
     description: dict[str, Any]
     messages: dict[int, tuple[Message, float | None]] = field(default_factory=dict)
-    remembered: list[Message] = field(default_factory=list)
+    remembered: dict[int, Message] = field(default_factory=dict)
 
 
 class Keeper:
@@ -168,6 +186,9 @@ class Keeper:
         self._gone: list[Row] = []
         self._touched: dict[Message, tuple[KeptQueue, bool, float | None]] = {}
         self._to_adopt: set[str] = set()
+        self._clock_moved = False
+        self._unwatch = service.clock.watch(self._moved)
+        self._shortening: Shortening | None = None
 
     def restore(self) -> Restored:
         """Make the queues that the journal knows, and keep them and all others from now on.
@@ -175,10 +196,9 @@ class Keeper:
         Raises:
             StoreError: The journal can't be read.
         """
-        found: dict[str, _Found] = {}
-        for rows in self._journal.read():
-            for row in rows:
-                _apply(found, row)
+        found, course = self._read()
+        if course is not None:
+            self._service.clock.go_on(course)
         registry = self._service.registry
         registry.make_queue = lambda name, **what: KeptQueue(name, keeper=self, **what)
         for uid, one in found.items():
@@ -198,31 +218,50 @@ class Keeper:
         """Write down what an operation changed, before it is answered.
 
         Raises:
-            OSError: It can't be written; it will be with the next operation, if that can.
+            SqsError: It can't be written; it will be with the next operation, if that can.
         """
         if operation in _SHAPING and queue is not None:
             self._queues[cast("KeptQueue", queue)] = None
-        self.flush()
+        if operation.startswith(_READING):
+            return  # what time has brought is written soon, and must not make it fail
+        try:
+            self._flush()
+        except OSError as error:
+            raise SqsError("InternalFailure", self._tell(error), 500) from error
 
     def flush(self) -> None:
-        """Write down what has changed."""
+        """Write down what has changed, if it can be written; if not, it will be with the next change."""
+        try:
+            self._flush()
+        except OSError as error:
+            self._tell(error)
+
+    def _flush(self) -> None:
         self._is_called = False
         rows = list(self._rows())
         if rows:
             self._journal.append(rows)
             self._forget()
             if self._journal.is_long:
-                self._journal.write_anew(self._all())
+                self._shortening = Shortening(self._journal, self._all())
+
+    def _tell(self, error: OSError) -> str:
+        text = f"{self._journal.path} can't be written: {error.strerror}"
+        logger.error(text, extra={"action": "journal_failed"})
+        return text
 
     def clear(self) -> None:
         """Forget everything, in the journal as well."""
         self._forget()
         self._to_adopt.clear()
-        self._journal.write_anew(())
+        self._stop_shortening()
+        self._journal.empty()
 
     def close(self) -> None:
         """Write down what is left, and let go of the journal."""
         self.flush()
+        self._stop_shortening()
+        self._unwatch()
         self._service.keeper = None
         self._journal.close()
 
@@ -251,6 +290,10 @@ class Keeper:
         self._purged.append(queue)
         self._call()
 
+    def _moved(self) -> None:
+        self._clock_moved = True
+        self._call()
+
     def _call(self) -> None:
         """Flush soon, if no operation does so first: time brings changes, too.
 
@@ -261,10 +304,29 @@ class Keeper:
             self._is_called = True
             self._loop.call_soon(self.flush)
 
+    def _read(self) -> tuple[dict[str, _Found], Course | None]:
+        found: dict[str, _Found] = {}
+        course: Course | None = None
+        row: list[Any] = []
+        try:
+            for rows in self._journal.read():
+                for row in rows:
+                    if row[0] == _CLOCK:
+                        course = Course(*row[1]) if row[1] else None
+                    else:
+                        _apply(found, row)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise StoreError(
+                f"{self._journal.path} has a row that means nothing: {str(row)[:200]}"
+            ) from error
+        return found, course
+
     def _rows(self) -> Iterator[Row]:
         deleted: list[Row] = []
+        if self._clock_moved:
+            yield self._clock_row()
         for queue in self._queues:
-            if self._service.registry.by_arn(queue.arn) is queue:
+            if self._is_there(queue):
                 yield _QUEUE, queue.uid, queue.description()
             else:
                 deleted.append((_DELETE, queue.uid))
@@ -278,15 +340,27 @@ class Keeper:
         yield from deleted
 
     def _all(self) -> Iterator[list[Row]]:
-        for queue in self._service.registry:
-            kept = cast("KeptQueue", queue)
-            rows: list[Row] = [(_QUEUE, kept.uid, kept.description())]
-            for message, due_at in kept.contents():
-                rows.append((_MESSAGE, kept.uid, due_at, _all_of(message)))
-                if len(rows) >= _LINE:
-                    yield rows
-                    rows = []
-            yield rows
+        """Rows for all there is; what changes while they are asked for is written besides, as ever.
+
+        Queues come first, and so every message's row, whenever it was written, comes after its queue's.
+        """
+        queues = [cast("KeptQueue", queue) for queue in self._service.registry]
+        yield [self._clock_row(), *((_QUEUE, queue.uid, queue.description()) for queue in queues)]
+        for queue in queues:
+            contents = queue.contents()
+            while rows := list(itertools.islice(contents, _LINE)) if self._is_there(queue) else None:
+                yield [(_MESSAGE, queue.uid, due_at, _all_of(message)) for message, due_at in rows]
+
+    def _clock_row(self) -> Row:
+        course = self._service.clock.kept()
+        return _CLOCK, course and tuple(course)
+
+    def _is_there(self, queue: KeptQueue) -> bool:
+        return self._service.registry.by_arn(queue.arn) is queue
+
+    def _stop_shortening(self) -> None:
+        if self._shortening is not None:
+            self._shortening.stop()
 
     def _revive(self, uid: str, found: _Found) -> None:
         described = found.description
@@ -300,8 +374,8 @@ class Keeper:
         )
         kept = cast("KeptQueue", queue)
         kept.describe_as(uid, described)
-        for message in found.remembered:
-            kept.remember(message)
+        for number in sorted(found.remembered):
+            kept.remember(found.remembered[number])
         kept.fill(found.messages[number] for number in sorted(found.messages))
         self._service.registry.put(kept)
 
@@ -310,35 +384,43 @@ class Keeper:
         self._purged.clear()
         self._gone.clear()
         self._touched.clear()
+        self._clock_moved = False
 
 
 def _apply(found: dict[str, _Found], row: list[Any]) -> None:
     match row:
+        case [kind, uid, due_at, values] if kind == _MESSAGE:
+            _apply_message(found[uid], Message(*values), due_at)
         case [kind, uid, description] if kind == _QUEUE:
             found.setdefault(uid, _Found(description)).description = description
-        case [kind, uid, due_at, values] if kind == _MESSAGE:
-            _apply_message(found[uid], dict(zip(_FIELDS, values, strict=True)), due_at)
         case [kind, uid, due_at, values] if kind == _CHANGE:
-            changes = dict(zip(_CHANGING, values, strict=True))
-            message, _ = found[uid].messages[changes["number"]]
-            for name, value in changes.items():
-                setattr(message, name, _STATES[value] if name == "state" else value)
-            found[uid].messages[message.number] = message, due_at
+            _apply_change(found[uid], dict(zip(_CHANGING, values, strict=True)), due_at)
         case [kind, uid, number] if kind == _GONE:
-            found[uid].messages.pop(number, None)
+            if (known := found[uid].messages.pop(number, None)) is not None:
+                known[0].state = GONE
         case [kind, uid] if kind == _PURGE:
             found[uid].messages.clear()
             found[uid].remembered.clear()
         case [kind, uid] if kind == _DELETE:
             found.pop(uid, None)
         case _:
-            raise ValueError(f"The journal has a row that means nothing: {row}")
+            raise ValueError("no kind of row")
 
 
-def _apply_message(found: _Found, values: dict[str, Any], due_at: float | None) -> None:
-    message = Message(**{**values, "state": _STATES[values["state"]]})
+def _apply_message(found: _Found, message: Message, due_at: float | None) -> None:
+    message.state = _STATES[message.state]
     found.description["sent_count"] = max(found.description["sent_count"], message.number)
     if message.deduplication:
-        found.remembered.append(message)
+        found.remembered[message.number] = message
     if message.state is not GONE:
         found.messages[message.number] = message, due_at
+
+
+def _apply_change(found: _Found, changes: dict[str, Any], due_at: float | None) -> None:
+    known = found.messages.get(changes["number"])
+    if known is None:  # the journal was being written anew, and the message's own row comes later
+        return
+    message, _ = known
+    for name, value in changes.items():
+        setattr(message, name, _STATES[value] if name == "state" else value)
+    found.messages[message.number] = message, due_at

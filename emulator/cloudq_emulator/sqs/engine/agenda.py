@@ -18,31 +18,30 @@ _SLACK = 64
 class Agenda(Generic[T]):
     """Things with a due moment each; setting a new one forgets the old, all in O(log n).
 
-    Invariant: an entry of the heap counts only if it bears its item's current token; entries that lost
-    theirs are skipped when they surface, and swept once they outnumber the live ones.
+    Invariant: an entry of the heap counts only if it is its item's latest; others are skipped when they
+    surface, and swept once they outnumber those that count.
     """
 
-    __slots__ = ("_heap", "_next", "_tokens")
+    __slots__ = ("_entries", "_heap", "_next")
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, T]] = []
-        self._tokens: dict[T, int] = {}
-        self._next = itertools.count().__next__
+        self._entries: dict[T, tuple[float, int, T]] = {}
+        self._next = itertools.count().__next__  # entries of one moment are never compared by their items
 
     def __len__(self) -> int:
-        return len(self._tokens)
+        return len(self._entries)
 
     def put(self, item: T, at: float) -> None:
         """Have `item` due `at`, and at no other time."""
-        token = self._next()
-        self._tokens[item] = token
-        heapq.heappush(self._heap, (at, token, item))
-        if len(self._heap) > 2 * len(self._tokens) + _SLACK:
+        entry = self._entries[item] = (at, self._next(), item)
+        heapq.heappush(self._heap, entry)
+        if len(self._heap) > 2 * len(self._entries) + _SLACK:
             self._sweep()
 
     def drop(self, item: T) -> None:
         """Forget `item`, if it is there."""
-        if self._tokens.pop(item, None) is not None and len(self._heap) > 2 * len(self._tokens) + _SLACK:
+        if self._entries.pop(item, None) is not None and len(self._heap) > 2 * len(self._entries) + _SLACK:
             self._sweep()
 
     def has_due(self, now: float) -> bool:
@@ -51,30 +50,31 @@ class Agenda(Generic[T]):
 
     def due(self, now: float) -> Iterator[T]:
         """Take out, one by one and the earliest first, what is due by `now`."""
-        heap, tokens = self._heap, self._tokens
+        heap, entries = self._heap, self._entries
         while heap and heap[0][0] <= now:
-            _, token, item = heapq.heappop(heap)
-            if tokens.get(item) == token:
-                del tokens[item]
-                yield item
+            entry = heapq.heappop(heap)
+            if entries.get(entry[2]) is entry:
+                del entries[entry[2]]
+                yield entry[2]
 
-    def times(self) -> dict[T, float]:
-        """When each is due."""
-        return {item: at for at, token, item in self._heap if self._tokens.get(item) == token}
+    def due_at(self, item: T) -> float | None:
+        """When `item` is due, if it is there."""
+        entry = self._entries.get(item)
+        return entry[0] if entry is not None else None
 
     def next_at(self) -> float | None:
         """When the next thing is due."""
-        heap, tokens = self._heap, self._tokens
-        while heap and tokens.get(heap[0][2]) != heap[0][1]:
+        heap, entries = self._heap, self._entries
+        while heap and entries.get(heap[0][2]) is not heap[0]:
             heapq.heappop(heap)
         return heap[0][0] if heap else None
 
     def clear(self) -> None:
         """Forget everything."""
         self._heap.clear()
-        self._tokens.clear()
+        self._entries.clear()
 
     def _sweep(self) -> None:
-        tokens = self._tokens
-        self._heap[:] = [entry for entry in self._heap if tokens.get(entry[2]) == entry[1]]
+        entries = self._entries
+        self._heap[:] = [entry for entry in self._heap if entries.get(entry[2]) is entry]
         heapq.heapify(self._heap)
