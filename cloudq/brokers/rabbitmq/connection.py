@@ -113,7 +113,7 @@ class Connection:
         """Why the server takes no messages at the moment."""
         self._clock = clock
         self._tick = tick
-        self._tick_at = clock.monotonic()
+        self._tick_at = float("inf") if tick is None else clock.monotonic()
         self._channels: dict[int, Channel] = {}
         self._reader = FrameReader()
         self._heard_at = self._said_at = clock.monotonic()
