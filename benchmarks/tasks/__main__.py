@@ -10,7 +10,8 @@ import click
 
 from benchmarks import report
 from benchmarks.machine import describe
-from benchmarks.tasks.contest import CONTENDERS, PEERS, Contender, Outcome, compete
+from benchmarks.tasks.contender import PEERS, Contender
+from benchmarks.tasks.contest import CONTENDERS, Outcome, compete
 
 _COUNT = 10_000
 _ROUNDS = 3
@@ -18,13 +19,17 @@ _ROUNDS = 3
 
 @click.command()
 @click.option("--quick", is_flag=True, help="A thousand tasks, one round; nothing is written down.")
-@click.option("--only", type=click.Choice(["sqlite", "sqs"]), help="This broker's contenders alone.")
-def main(*, quick: bool, only: str | None) -> None:
+@click.option("--tasks", type=int, help="How many; the default is 10,000.")
+@click.option(
+    "--only", type=click.Choice(["sqlite", "sqs", "rabbitmq"]), help="This broker's contenders alone."
+)
+def main(*, quick: bool, tasks: int | None, only: str | None) -> None:
     """Measure cloudq's worker and sender beside Huey's, Celery's and dramatiq's."""
     if not PEERS.exists():
         raise click.ClickException("the peers aren't installed: make bench-tasks does it")
     count, rounds = (_COUNT // 10, 1) if quick else (_COUNT, _ROUNDS)
-    contenders = [one for one in CONTENDERS if only in {None, one.broker}]
+    count = tasks or count
+    contenders = [one for one in CONTENDERS if only in {None, one.broker.partition("-")[0]}]
     outcomes: list[list[Outcome]] = [[] for _ in contenders]
     for number in range(rounds):
         for contender, mine in zip(contenders, outcomes, strict=True):
@@ -32,7 +37,7 @@ def main(*, quick: bool, only: str | None) -> None:
             mine.append(compete(contender, count))
     rows = [_row(*pair) for pair in zip(contenders, outcomes, strict=True)]
     results = {"machine": {**describe(["cloudq"]), **_peers()}, "tasks": count, "rows": rows}
-    report.show("tasks", results, save=not quick and only is None)
+    report.show("tasks", results, save=not (quick or tasks or only))
 
 
 def _row(contender: Contender, outcomes: list[Outcome]) -> dict[str, Any]:

@@ -6,8 +6,7 @@ import json
 import os
 import resource
 import subprocess
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,74 +15,51 @@ from time import perf_counter
 from typing import Final
 
 from benchmarks.emulator import servers
+from benchmarks.tasks import on_rabbitmq
+from benchmarks.tasks.contender import MODULES, OUR_WORKER, OURS, Contender
 from benchmarks.tasks.contenders import LINE_BYTES
 from cloudq.clock import SystemClock
 
-PEERS: Final = Path(".venv-peers/bin").absolute()
-_OURS: Final = Path(sys.executable).parent
-_MODULES: Final = "benchmarks.tasks.contenders"
 _POLL: Final = 0.002
 _PATIENCE: Final = 300.0
 """Seconds without any execution after which a run is given up."""
 
 
-@dataclass(frozen=True, slots=True)
-class Contender:
-    """A task queue on a broker.
-
-    Args:
-        title: What tables call it.
-        module: Its module in `contenders`.
-        broker: ``sqlite`` or ``sqs``.
-        command: What starts its worker with two children.
-        bin: The environment it lives in.
-        url: Its broker's address, made of a path or an endpoint.
-        bulk: Whether it can send many with one call.
-    """
-
-    title: str
-    module: str
-    broker: str
-    command: Sequence[str]
-    bin: Path = PEERS
-    url: str = "{}"
-    bulk: bool = False
-
-
 CONTENDERS: Final = (
     Contender(
         "cloudq, synchronous=NORMAL", "ours", "sqlite",
-        ("cloudq", "worker", "-A", f"{_MODULES}.ours:app", "-c", "2", "-l", "warning"),
-        _OURS, "sqlite:///{}?synchronous=normal", bulk=True,
+        OUR_WORKER,
+        OURS, "sqlite:///{}?synchronous=normal", bulk=True,
     ),
     Contender(
         "cloudq, synchronous=FULL", "ours", "sqlite",
-        ("cloudq", "worker", "-A", f"{_MODULES}.ours:app", "-c", "2", "-l", "warning"),
-        _OURS, "sqlite:///{}", bulk=True,
+        OUR_WORKER,
+        OURS, "sqlite:///{}", bulk=True,
     ),
     Contender(
         "Huey, synchronous=FULL", "huey_on_sqlite", "sqlite",
-        ("huey_consumer", f"{_MODULES}.huey_on_sqlite.huey", "-k", "process", "-w", "2", "-q"),
+        ("huey_consumer", f"{MODULES}.huey_on_sqlite.huey", "-k", "process", "-w", "2", "-q"),
     ),
     Contender(
         "Huey, synchronous=OFF", "huey_on_sqlite", "sqlite",
-        ("huey_consumer", f"{_MODULES}.huey_on_sqlite.huey", "-k", "process", "-w", "2", "-q"),
+        ("huey_consumer", f"{MODULES}.huey_on_sqlite.huey", "-k", "process", "-w", "2", "-q"),
         url="{}?fsync=off",
     ),
     Contender(
         "cloudq", "ours", "sqs",
-        ("cloudq", "worker", "-A", f"{_MODULES}.ours:app", "-c", "2", "-l", "warning"),
-        _OURS, "sqs://us-east-1?endpoint={}", bulk=True,
+        OUR_WORKER,
+        OURS, "sqs://us-east-1?endpoint={}", bulk=True,
     ),
     Contender(
         "Celery", "celery_on_sqs", "sqs",
-        ("celery", "-A", f"{_MODULES}.celery_on_sqs", "worker", "-c", "2", "-l", "warning",
+        ("celery", "-A", f"{MODULES}.celery_on_sqs", "worker", "-c", "2", "-l", "warning",
          "--without-gossip", "--without-mingle"),
     ),
     Contender(
         "dramatiq_sqs", "dramatiq_on_sqs", "sqs",
-        ("dramatiq", f"{_MODULES}.dramatiq_on_sqs", "-p", "2"),
+        ("dramatiq", f"{MODULES}.dramatiq_on_sqs", "-p", "2"),
     ),
+    *on_rabbitmq.CONTENDERS,
 )  # fmt: skip
 
 
@@ -107,7 +83,7 @@ def compete(contender: Contender, count: int) -> Outcome:
     with TemporaryDirectory() as folder, _broker(contender, Path(folder)) as url:
         notes = Path(folder) / "notes"
         notes.touch()
-        environment = _environment(BENCH_NOTES=str(notes), BENCH_BROKER=url)
+        environment = _environment(BENCH_NOTES=str(notes), BENCH_BROKER=url, BENCH_QUEUE=on_rabbitmq.QUEUE)
         sent = _send(contender, "one_by_one", count, environment)
         many = _send(contender, "many", count, environment) if contender.bulk else None
         total = (count + 1) * (2 if contender.bulk else 1)
@@ -122,6 +98,9 @@ def compete(contender: Contender, count: int) -> Outcome:
 def _broker(contender: Contender, folder: Path) -> Iterator[str]:
     if contender.broker == "sqlite":
         yield contender.url.format(folder / "queue.db")
+    elif contender.broker.startswith("rabbitmq"):
+        with on_rabbitmq.emptied() as server:
+            yield contender.url.format(server)
     else:
         with servers.cloudq() as server:
             yield contender.url.format(f"http://{server.host}")

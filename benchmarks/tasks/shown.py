@@ -10,6 +10,14 @@ from benchmarks.plots import bars
 from benchmarks.report import Table
 
 
+_NAMES = {
+    "sqlite": "SQLite",
+    "sqs": "SQS through the emulator",
+    "rabbitmq-quorum": "RabbitMQ, quorum queues",
+    "rabbitmq-classic": "RabbitMQ, classic queues",
+}
+
+
 def tables(results: Mapping[str, Any]) -> Sequence[Table]:
     """One table for each broker; cloudq comes first in each, and the others are held against it."""
     brokers = dict.fromkeys(row["broker"] for row in results["rows"])
@@ -48,5 +56,5 @@ def _table(broker: str, results: Mapping[str, Any]) -> Table:
         )
         for row in rows
     ]
-    name = {"sqlite": "SQLite", "sqs": "SQS through the emulator"}[broker]
+    name = _NAMES[broker]
     return Table(f"{name}, {results['tasks']:,} no-op tasks", header, cells)

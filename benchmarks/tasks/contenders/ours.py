@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 from benchmarks.tasks.contenders.work import BROKER, note
 from cloudq import App
 
-app = App("bench", broker=BROKER)
+app = App("bench", broker=BROKER, task_default_queue=os.environ["BENCH_QUEUE"])  # noqa: TID251 - as in `work`
 
 
 @app.task
