@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl
 
 import orjson
 
@@ -59,6 +61,7 @@ class Control:
         faults: Takes orders for faults.
         site: The page.
         reset: Empties the whole emulator.
+        account: Whose queues are meant where none is named.
     """
 
     def __init__(
@@ -69,7 +72,9 @@ class Control:
         faults: FaultOrders,
         site: Site,
         reset: Callable[[], Awaitable[None]],
+        account: str,
     ) -> None:
+        self._account = account
         self._clock = clock
         self._sqs = sqs
         self._counts = counts
@@ -108,7 +113,7 @@ class Control:
             return self._remove_fault(fault[1])
         queue = _PEEK_PATH.fullmatch(path)
         if request.method == "GET" and queue is not None:
-            return self._peek(queue[1])
+            return self._peek(queue[1], request.query)
         return _error(404, f"There is no {request.method} {path}.")
 
     def _health(self, _: Request) -> Response:
@@ -153,13 +158,22 @@ class Control:
     def _remove_fault(self, id: str) -> Response:
         return _ok({}) if self._faults.all.remove(id) else _error(404, f"There is no fault {id}.")
 
-    def _peek(self, name: str) -> Response:
-        for queue in self._sqs.registry:
-            if queue.name == name:
-                queue.advance(self._clock.now())
-                shown = [_shown(message) for _, message in zip(range(_PEEK), queue, strict=False)]
-                return _ok({"queue": queue.arn, "messages": shown})
-        return _error(404, f"There is no queue {name}.")
+    def _peek(self, name: str, query: str) -> Response:
+        wanted = dict(parse_qsl(query))
+        namesakes = [
+            queue
+            for queue in self._sqs.registry
+            if queue.name == name
+            and queue.account == wanted.get("account", queue.account)
+            and queue.region == wanted.get("region", queue.region)
+        ]
+        namesakes.sort(key=lambda queue: queue.account != self._account)  # those of who is nobody come first
+        queue = next(iter(namesakes), None)
+        if queue is None:
+            return _error(404, f"There is no queue {' '.join([name, *wanted.values()])}.")
+        queue.advance(self._clock.now())
+        shown = [_shown(message) for message in itertools.islice(queue, _PEEK)]
+        return _ok({"queue": queue.arn, "messages": shown})
 
 
 class FaultOrders:

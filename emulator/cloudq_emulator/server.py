@@ -84,7 +84,7 @@ class Server:
         self.faults.on_change.append(self._follow_faults)
         orders = FaultOrders(self.faults, SqsDisturber(self.faults, self.sqs), killer)
         site = Site(self.clock, self.sqs, self.counts, self.faults)
-        self._control = Control(self.clock, self.sqs, self.counts, orders, site, self.reset)
+        self._control = Control(self.clock, self.sqs, self.counts, orders, site, self.reset, account)
         self._connections: set[Connection] = set()
 
     @property

@@ -88,6 +88,22 @@ def test_a_peek_shows_messages_and_takes_none(emulator, sqs):
     assert emulator.control("GET", "/_cloudq/queues/none/messages")[0] == 404
 
 
+def test_a_peek_takes_the_queue_of_the_account_and_region_that_are_named(emulator):
+    for region, key in [("eu-west-1", "111122223333"), ("eu-west-1", "test"), ("us-east-1", "test")]:
+        emulator.client("sqs", region=region, key=key).create_queue(QueueName="twin")
+
+    def peek(query):
+        return emulator.control("GET", f"/_cloudq/queues/twin/messages{query}")
+
+    assert peek("")[1]["queue"] == f"arn:aws:sqs:eu-west-1:{ACCOUNT}:twin"
+    assert peek("?region=us-east-1")[1]["queue"] == f"arn:aws:sqs:us-east-1:{ACCOUNT}:twin"
+    assert peek("?account=111122223333")[1]["queue"] == "arn:aws:sqs:eu-west-1:111122223333:twin"
+    assert peek("?account=111122223333&region=us-east-1") == (
+        404,
+        {"error": "There is no queue twin 111122223333 us-east-1."},
+    )
+
+
 def test_the_clock_advances_sets_freezes_and_scales(emulator):
     assert emulator.clock(freeze=True)["frozen"] is True
     assert emulator.clock(set="2030-01-01T00:00:00Z")["now"] == "2030-01-01T00:00:00Z"
