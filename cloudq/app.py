@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, Unpack, cast, overload
 
 from cloudq.backends.base import Backend
-from cloudq.brokers.base import Broker
+from cloudq.brokers.base import Broker, QueueStats
 from cloudq.clock import Clock, clock_of
 from cloudq.codec import encode
 from cloudq.config import CLOCK, Conf
 from cloudq.delivery import Accepted, NotSent, Outgoing, Sent
-from cloudq.errors import ConfigurationError, NotAcceptedError, QueueNotFoundError
+from cloudq.errors import ArgumentError, ConfigurationError, NotAcceptedError, QueueNotFoundError
 from cloudq.options import TaskKeywords, task_options
-from cloudq.queues import Queue, route
+from cloudq.pauses import Pauses
+from cloudq.queues import Queue, base_name, priority_of, route
 from cloudq.results import ResultStore
 from cloudq.tasks import BoundTask, Call, Task, TaskOptions
 
@@ -70,7 +71,7 @@ class App:
         self.conf = Conf({"broker_url": broker, "result_backend": backend, **settings}, environ=environ)
         self.clock: Clock = clock or clock_of(self.conf.environ.get(CLOCK))
         self._tasks: dict[str, Task[..., Any]] = {}
-        self._given = {queue.name: queue for queue in map(_queue, queues)}
+        self._given = {queue.name: queue for queue in map(_checked, queues)}
         self._declared: set[str] = set()
         self._lock = threading.RLock()
         self._broker: Broker | None = None
@@ -135,19 +136,51 @@ class App:
     @property
     def queues(self) -> Mapping[str, Queue]:
         """The queues by name: those that were given, and those that the tasks lead to."""
-        names = dict.fromkeys([*self._given, *(self.queue_of(task) for task in self._tasks.values())])
+        led_to = (base_name(self.queue_of(task)) for task in self._tasks.values())
+        names = dict.fromkeys([*self._given, *led_to])
         return {name: self.queue(name) for name in names or [self.conf.settings.task_default_queue]}
 
     def queue(self, name: str) -> Queue:
-        """A queue by name, as given or with the defaults; its lease is always set."""
-        queue = self._given.get(name) or Queue(name)
-        return queue if queue.lease is not None else replace(queue, lease=self.conf.settings.task_lease)
+        """A queue by name, as given or with the defaults; its lease is always set.
+
+        The name of a level of priority gives that level alone.
+        """
+        base = base_name(name)
+        queue = self._given.get(base) or Queue(base)
+        if queue.lease is None:
+            queue = replace(queue, lease=self.conf.settings.task_lease)
+        return queue if name == base else replace(queue, name=name, priorities=1, topics=())
 
     def queue_of(self, task: Task[..., Any]) -> str:
         """The queue that a task's messages go to unless the call names another."""
-        settings = self.conf.settings
-        routed = route(task.name, settings.task_routes).get("queue")
-        return task.options.queue or routed or settings.task_default_queue
+        return task.options.queue or self._routed(task).get("queue") or self.conf.settings.task_default_queue
+
+    def place_of(self, call: Call) -> str:
+        """The queue on the broker that a call goes to: its queue, or a level of priority of that.
+
+        Raises:
+            ArgumentError: The queue has no such level.
+        """
+        task, priority = self._tasks[call.message.task], call.priority
+        if priority is None and call.queue is None:
+            own = task.options.priority
+            priority = self._routed(task).get("priority") if own is None else own
+        name = call.queue or self.queue_of(task)
+        if not priority:
+            return name
+        levels = self.queue(name).levels
+        if priority < len(levels):
+            return levels[-1 - priority].name
+        has = f"has priorities 0 to {len(levels) - 1}" if len(levels) > 1 else "has no priorities"
+        raise ArgumentError(
+            f"{task.name}: priority {priority} is asked for, and queue {name!r} {has}: declare them with "
+            f"App(queues=[Queue({name!r}, priorities={priority + 1})]).",
+            task=task.name,
+            argument="priority",
+        )
+
+    def _routed(self, task: Task[..., Any]) -> Mapping[str, Any]:
+        return route(task.name, self.conf.settings.task_routes)
 
     @property
     def broker(self) -> Broker:
@@ -175,6 +208,12 @@ class App:
             return None
         return ResultStore(backend, expires=self.conf.settings.result_expires, clock=self.clock)
 
+    @property
+    def pauses(self) -> Pauses | None:
+        """Which queues are paused; None where no backend is configured, so that none can be."""
+        backend = self.backend
+        return None if backend is None else Pauses(backend)
+
     def check_urls(self) -> None:
         """Refuse a broker's or a result backend's URL that nothing here goes by; connects to neither.
 
@@ -187,19 +226,37 @@ class App:
             _implementation("backends", _BACKENDS, "result_backend", settings.result_backend)
 
     def declare(self, name: str) -> None:
-        """Make a queue on the broker unless it is there; asks the broker once a process."""
-        if name not in self._declared:
-            self.broker.declare(self.queue(name))
-            self._declared.add(name)
+        """Make a queue, all its levels, on the broker unless it is there; asks the broker once a process."""
+        base = base_name(name)
+        if base not in self._declared:
+            for level in self.queue(base).levels:
+                self.broker.declare(level)
+            self._declared.add(base)
 
     def forget_queues(self) -> None:
         """Let `declare` ask the broker again: a queue that was there is gone."""
         self._declared.clear()
 
+    def stats(self, name: str) -> QueueStats:
+        """Count a queue's messages, those of all its levels of priority together.
+
+        Raises:
+            QueueNotFoundError: The broker doesn't have it.
+        """
+        levels = [self.broker.stats(level.name) for level in self.queue(name).levels]
+        return QueueStats(
+            ready=sum(level.ready for level in levels),
+            leased=sum(level.leased for level in levels),
+            delayed=sum(level.delayed for level in levels),
+            dead=levels[-1].dead,
+            oldest_age=max((one.oldest_age for one in levels if one.oldest_age is not None), default=None),
+        )
+
     def send(self, calls: Sequence[Call]) -> None:
         """Put calls into their queues or topics.
 
         Raises:
+            ArgumentError: A queue doesn't have the priority that is asked for.
             NotAcceptedError: Some weren't taken, or it isn't sure; the text says how many and why.
             BrokerError: The broker can't be reached or has no such queue.
         """
@@ -209,8 +266,7 @@ class App:
             if call.topic is not None:
                 by_topic[call.topic].append(self._outgoing(call))
             else:
-                queue = call.queue or self.queue_of(self._tasks[call.message.task])
-                by_queue[queue].append(self._outgoing(call))
+                by_queue[self.place_of(call)].append(self._outgoing(call))
         for queue, messages in by_queue.items():
             _raise_unless_sent(f"queue {queue!r}", queue, messages, self._put(queue, messages))
         for topic, messages in by_topic.items():
@@ -307,9 +363,14 @@ def default_app() -> App:
     return _default
 
 
-def _queue(given: object) -> Queue:
+def _checked(given: object) -> Queue:
     if not isinstance(given, Queue):
         raise ConfigurationError(f"App(queues=...) takes cloudq.Queue objects, not {given!r}.")
+    if (base := base_name(given.name)) != given.name:
+        raise ConfigurationError(
+            f"Queue {given.name!r}: names like this are those of levels of priority. Name it otherwise, or "
+            f"declare Queue({base!r}, priorities={priority_of(given.name) + 1})."
+        )
     return given
 
 

@@ -5,12 +5,64 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any, TypedDict, cast
 
 from cloudq.errors import ArgumentError
 from cloudq.queues import check_topic
 
-__all__ = ["checked_args", "checked_headers", "instant_of", "start_of", "text_of", "topic_of"]
+__all__ = [
+    "CallOptions",
+    "checked_args",
+    "checked_headers",
+    "checked_priority",
+    "instant_of",
+    "refuse_unknown",
+    "start_of",
+    "text_of",
+    "topic_of",
+]
+
+
+class CallOptions(TypedDict, total=False):
+    """What `Task.apply_async` takes beside the arguments.
+
+    Keys:
+        countdown: Seconds before it may run.
+        eta: The instant before which it may not run; give the offset from UTC with it.
+        expires: Seconds, or the instant, after which it is not run any more.
+        queue: Another queue than the task's.
+        topic: A topic to publish to, in place of a queue: it is run once for each queue that subscribes.
+            Each copy has a result of its own: `task.result(id, queue=...)`.
+        priority: One of its queue's levels: 0 is the lowest, and the usual one.
+        group_id: FIFO and fairness key.
+        dedup_id: FIFO key under which a repeat is dropped.
+        task_id: The message's id, in place of a new one.
+        headers: Text that travels beside the arguments.
+        retries: Another number of retries than the task's.
+    """
+
+    countdown: float | timedelta | None
+    eta: datetime | None
+    expires: float | timedelta | datetime | None
+    queue: str | None
+    topic: str | None
+    priority: int | None
+    group_id: str | None
+    dedup_id: str | None
+    task_id: str | None
+    headers: Mapping[str, str] | None
+    retries: int | None
+
+
+def refuse_unknown(task: str, options: Mapping[str, Any]) -> None:
+    """Refuse what is no option of a call.
+
+    Raises:
+        TypeError: The text names the options.
+    """
+    if unknown := options.keys() - CallOptions.__annotations__.keys():
+        accepted = ", ".join(CallOptions.__annotations__)
+        raise TypeError(f"{task}: {min(unknown)!r} is no option of a call. There are: {accepted}.")
 
 
 def checked_args(task: str, args: object) -> Sequence[Any]:
@@ -47,6 +99,21 @@ def topic_of(task: str, topic: object, queue: object) -> str | None:
         )
     check_topic(topic)
     return cast("str", topic)
+
+
+def checked_priority(task: str, priority: object, topic: object) -> int | None:
+    """A level of priority, or nothing; whether the queue has it is the app's to say."""
+    if priority is None:
+        return None
+    if topic is not None:
+        raise ArgumentError(
+            f"{task}: what is published to a topic has no priority: leave one of the two out.",
+            task=task,
+            argument="priority",
+        )
+    if not isinstance(priority, int) or isinstance(priority, bool) or priority < 0:
+        raise _wrong(task, "priority", "a whole number from 0", priority)
+    return priority
 
 
 def start_of(task: str, countdown: object, eta: object, now: float) -> float | None:

@@ -21,7 +21,7 @@ from typing import Any, Literal, cast, get_args
 
 from cloudq.errors import ConfigurationError
 
-__all__ = ["Conf", "Settings", "Source", "environment", "module_settings", "project_root"]
+__all__ = ["Conf", "Settings", "Source", "environment", "is_route_options", "module_settings", "project_root"]
 
 PREFIX = "CLOUDQ_"
 CLOCK = "CLOUDQ_CLOCK"
@@ -51,8 +51,8 @@ class Settings:
     task_default_queue: str = "default"
     """The queue of tasks that neither name one nor are routed to one."""
     task_routes: Sequence[Any] = ()
-    """Which tasks go to which queue: pairs of a name, a glob or a regular expression, and options; or a
-    function of the name."""
+    """Which tasks go to which queue, at which priority: pairs of a name, a glob or a regular expression, and
+    options, the first that fits counting; a dict of the same; or a function of the name."""
     task_time_limit: float | None = None
     """Seconds after which a run is killed, where the task names none."""
     task_lease: float = 60.0
@@ -313,14 +313,34 @@ def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
+def is_route_options(value: object) -> bool:
+    """Whether these are options that a route leads to: a queue, a priority, or both."""
+    if not isinstance(value, Mapping) or not value:
+        return False
+    options = cast("Mapping[Any, Any]", value)
+    return options.keys() <= _ROUTE_OPTIONS.keys() and all(
+        _ROUTE_OPTIONS[name](option) for name, option in options.items()
+    )
+
+
+_ROUTE_OPTIONS: Mapping[Any, Callable[[Any], bool]] = {
+    "queue": lambda value: isinstance(value, str) and bool(value),
+    "priority": lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= 0,
+}
+
+
 def _is_routes(value: Any) -> bool:
-    return callable(value) or (isinstance(value, (list, tuple)) and all(map(_is_route, cast("Any", value))))
+    if callable(value):
+        return True
+    if isinstance(value, Mapping):
+        return all(map(_is_route, cast("Mapping[Any, Any]", value).items()))
+    return isinstance(value, (list, tuple)) and all(map(_is_route, cast("Any", value)))
 
 
 def _is_route(value: Any) -> bool:
     match value:
-        case (str() | re.Pattern(), {"queue": str(), **rest}):
-            return not rest
+        case (str() | re.Pattern(), options):
+            return is_route_options(options)
         case _:
             return False
 
@@ -331,6 +351,9 @@ _KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "float | None": (_is_seconds, "a number of seconds above 0"),
     "int | None": (_is_count, "a whole number from 1"),
     "bool | None": (lambda value: isinstance(value, bool), "true or false"),
-    "Sequence[Any]": (_is_routes, 'a list of pairs (pattern, {"queue": name}) or a function'),
+    "Sequence[Any]": (
+        _is_routes,
+        'a list of pairs (pattern, {"queue": name, "priority": number}), such a dict, or a function',
+    ),
     "Pool": (lambda value: value in get_args(Pool), f"one of {', '.join(get_args(Pool))}"),
 }

@@ -19,6 +19,7 @@ class TaskKeywords(TypedDict, total=False):
     Keys:
         name: Its name on the wire; by default its module's and its own.
         queue: Where its messages go; by default the app's routes decide.
+        priority: Its messages' level in the queue, where the call names none; 0 is the lowest.
         retries: Failures after which it is tried again; 3 makes four attempts in all.
         backoff: How long to wait between attempts: seconds, or `exponential(...)`.
         retry_on: The exceptions that are worth another attempt.
@@ -28,6 +29,7 @@ class TaskKeywords(TypedDict, total=False):
 
     name: str
     queue: str
+    priority: int
     retries: int
     backoff: Backoff | float | timedelta
     retry_on: type[BaseException] | tuple[type[BaseException], ...]
@@ -53,12 +55,16 @@ def task_options(keywords: TaskKeywords, *, is_bound: bool) -> TaskOptions:
     )
     if (queue := keywords.get("queue")) is not None:
         Queue(queue)  # refuses a name that no broker takes, here rather than at the first call
+    priority = keywords.get("priority")
+    if priority is not None and (type(priority) is not int or priority < 0):
+        raise ConfigurationError(f"priority={priority!r}: a whole number from 0 is expected.")
     time_limit = keywords.get("time_limit")
     return TaskOptions(
         queue=queue,
         policy=policy,
         time_limit=None if time_limit is None else _seconds("time_limit", time_limit, may_be_zero=False),
         is_bound=is_bound,
+        priority=priority,
     )
 
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
+from cloudq.config import is_route_options
 from cloudq.errors import ConfigurationError
 
 __all__ = [
     "Queue",
     "Route",
+    "base_name",
     "check_topic",
     "dead_letter_name",
     "is_dead_letter",
+    "priority_of",
     "route",
     "source_name",
 ]
@@ -28,14 +31,19 @@ DEFAULT_LEASE = 60.0
 LONGEST_LEASE = 43_200.0
 """Twelve hours, in seconds. Source: SQS Developer Guide, visibility timeout, read 2026-11."""
 
+MOST_PRIORITIES = 10
+"""Each level is a queue that workers ask and AWS bills for."""
+
 _DEAD = "-dead"
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,70}(\.fifo)?")
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,70}(--p[1-9])?(\.fifo)?")
+_LEVEL = re.compile(r"--p([1-9])$")
 
 LONGEST_TOPIC = 100
 _TOPIC = re.compile(r"[A-Za-z0-9_]+([-.][A-Za-z0-9_]+)*")
 
 Route = tuple[str | re.Pattern[str], Mapping[str, Any]]
-"""A task's exact name, a glob or a regular expression, and the options it leads to: `{"queue": "media"}`."""
+"""A task's exact name, a glob or a regular expression, and the options it leads to: `{"queue": "media"}`,
+`{"queue": "media", "priority": 2}`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,8 @@ class Queue:
         consumer: Who empties it once deployed: a long-polling worker or a Lambda function.
         topics: What it subscribes to: it gets a copy of each message that is published to one of them. A FIFO
             queue subscribes to topics whose names end in `.fifo`, as AWS demands.
+        priorities: How many levels of priority it has: 0, the usual one, up to `priorities - 1`, which goes
+            first. Each is a queue of its own on the broker, all with one dead-letter queue.
     """
 
     name: str
@@ -58,6 +68,7 @@ class Queue:
     max_receives: int = 10
     consumer: Literal["worker", "lambda"] = "worker"
     topics: Sequence[str] = ()
+    priorities: int = 1
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -75,6 +86,7 @@ class Queue:
             )
         if self.max_receives < 1:
             raise ConfigurationError(f"Queue {self.name!r}: max_receives is 1 or more.")
+        self._check_priorities()
         if isinstance(self.topics, str):
             raise ConfigurationError(
                 f"Queue {self.name!r}: topics={self.topics!r} is to be a tuple of names."
@@ -86,6 +98,17 @@ class Queue:
                     f"Queue {self.name!r} is FIFO, topic {topic!r} is not: only what is published to a topic "
                     f"whose name ends in {FIFO_SUFFIX!r} has an order."
                 )
+
+    def _check_priorities(self) -> None:
+        if type(self.priorities) is not int or not 1 <= self.priorities <= MOST_PRIORITIES:
+            raise ConfigurationError(
+                f"Queue {self.name!r}: priorities is a number of levels from 1 to {MOST_PRIORITIES}, not "
+                f"{self.priorities!r}."
+            )
+        if self.priorities > 1 and self.is_fifo:
+            raise ConfigurationError(f"Queue {self.name!r} is FIFO: it has one order, and no priorities.")
+        if self.priorities > 1 and _LEVEL.search(self.name):
+            raise ConfigurationError(f"Queue {self.name!r} is a level of {base_name(self.name)!r} itself.")
 
     @property
     def lease_seconds(self) -> float:
@@ -102,6 +125,15 @@ class Queue:
         """The name of its dead-letter queue."""
         return dead_letter_name(self.name)
 
+    @property
+    def levels(self) -> tuple[Queue, ...]:
+        """The queues that it is on a broker, the one of the highest priority first."""
+        higher = [
+            replace(self, name=f"{self.name}--p{priority}", priorities=1, topics=())
+            for priority in range(self.priorities - 1, 0, -1)
+        ]
+        return (*higher, replace(self, priorities=1))
+
 
 def check_topic(name: object) -> None:
     """Refuse what can't be the name of a topic on every broker.
@@ -117,9 +149,21 @@ def check_topic(name: object) -> None:
 
 
 def dead_letter_name(queue: str) -> str:
-    """The dead-letter queue of a queue; a FIFO queue's is FIFO, as AWS demands."""
+    """The dead-letter queue of a queue and its levels; a FIFO queue's is FIFO, as AWS demands."""
+    queue = base_name(queue)
     stem = queue.removesuffix(FIFO_SUFFIX)
     return f"{stem}{_DEAD}{queue[len(stem) :]}"
+
+
+def base_name(queue: str) -> str:
+    """The queue of which this is a level of priority; itself where it is none."""
+    return _LEVEL.sub("", queue)
+
+
+def priority_of(queue: str) -> int:
+    """Which level of priority a queue is on a broker."""
+    found = _LEVEL.search(queue)
+    return int(found[1]) if found else 0
 
 
 def is_dead_letter(queue: str) -> bool:
@@ -141,15 +185,34 @@ def source_name(dead_letter: str, named: str = "") -> str:
 
 
 def route(
-    task: str, routes: Iterable[Route] | Callable[[str], Mapping[str, Any] | None]
+    task: str,
+    routes: Iterable[Route]
+    | Mapping[str | re.Pattern[str], Mapping[str, Any]]
+    | Callable[[str], Mapping[str, Any] | None],
 ) -> Mapping[str, Any]:
-    """The options of the first route that fits a task's name; empty where none does."""
+    """The options of the first route that fits a task's name; empty where none does.
+
+    Raises:
+        ConfigurationError: A function's answer is neither None nor options.
+    """
     if callable(routes):
-        return routes(task) or {}
-    for pattern, options in routes:
+        return _answered(task, routes(task))
+    pairs = cast("Iterable[Route]", routes.items() if isinstance(routes, Mapping) else routes)
+    for pattern, options in pairs:
         if _fits(task, pattern):
             return options
     return {}
+
+
+def _answered(task: str, answer: object) -> Mapping[str, Any]:
+    if answer is None:
+        return {}
+    if not is_route_options(answer):
+        raise ConfigurationError(
+            f"The function task_routes answers {answer!r} for {task!r}: None, or options such as "
+            '{"queue": "media", "priority": 1}, are expected.'
+        )
+    return cast("Mapping[str, Any]", answer)
 
 
 def _fits(task: str, pattern: str | re.Pattern[str]) -> bool:

@@ -5,12 +5,22 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
-from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar, Unpack, cast
 
 from cloudq.arguments import Parameters, Returned
-from cloudq.call_options import checked_args, checked_headers, instant_of, start_of, text_of, topic_of
+from cloudq.call_options import (
+    CallOptions,
+    checked_args,
+    checked_headers,
+    checked_priority,
+    instant_of,
+    refuse_unknown,
+    start_of,
+    text_of,
+    topic_of,
+)
 from cloudq.clock import Clock
 from cloudq.errors import ResultError, Retry
 from cloudq.message import Message, copy_id, new_id
@@ -33,12 +43,14 @@ class TaskOptions:
         policy: When a failure is tried again.
         time_limit: Seconds after which a run is killed; None takes the app's.
         is_bound: Whether the function's first argument is the task's own run.
+        priority: Its messages' level in its queue; None follows the app's routes.
     """
 
     queue: str | None = None
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     time_limit: float | None = None
     is_bound: bool = False
+    priority: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +64,7 @@ class Call:
         group: FIFO and fairness key.
         deduplication_id: FIFO key under which a repeat is dropped.
         topic: What it is published to, in place of being sent to a queue.
+        priority: Its level in the queue; None follows the task's option and the app's routes.
     """
 
     message: Message
@@ -60,6 +73,7 @@ class Call:
     group: str | None = None
     deduplication_id: str | None = None
     topic: str | None = None
+    priority: int | None = None
 
 
 class Sender(Protocol):
@@ -159,77 +173,60 @@ class Task(Generic[P, R]):
             ArgumentError: An argument doesn't fit the function's signature.
             BrokerError: The broker didn't take it.
         """
-        return self.apply_async(args, kwargs)
+        call = self._plain(args, kwargs)
+        self._sender.send([call])
+        return self._sent(call)
 
-    def apply_async(  # noqa: PLR0913 - each is one that Celery's users know, all by name
+    def apply_async(
         self,
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
-        *,
-        countdown: float | timedelta | None = None,
-        eta: datetime | None = None,
-        expires: float | timedelta | datetime | None = None,
-        queue: str | None = None,
-        topic: str | None = None,
-        group_id: str | None = None,
-        dedup_id: str | None = None,
-        task_id: str | None = None,
-        headers: Mapping[str, str] | None = None,
-        retries: int | None = None,
+        **options: Unpack[CallOptions],
     ) -> AsyncResult[R]:
         """Send a call.
 
         Args:
             args: Positional arguments.
             kwargs: Named arguments.
-            countdown: Seconds before it may run.
-            eta: The instant before which it may not run; give the offset from UTC with it.
-            expires: Seconds, or the instant, after which it is not run any more.
-            queue: Another queue than the task's.
-            topic: A topic to publish to, in place of a queue: it is run once for each queue that subscribes.
-                Each copy has a result of its own: `task.result(id, queue=...)`.
-            group_id: FIFO and fairness key.
-            dedup_id: FIFO key under which a repeat is dropped.
-            task_id: The message's id, in place of a new one.
-            headers: Text that travels beside the arguments.
-            retries: Another number of retries than the task's.
+            **options: See `CallOptions`.
 
         Raises:
             ArgumentError: An argument doesn't fit the function's signature, or an option its kind.
             ConfigurationError: `retries` is no count.
             BrokerError: The broker didn't take it.
         """
-        now = self._sender.clock.now()
+        call = self._call(args, kwargs, options)
+        self._sender.send([call])
+        return self._sent(call)
+
+    def _call(self, args: Sequence[Any], kwargs: Mapping[str, Any] | None, options: CallOptions) -> Call:
+        refuse_unknown(self.name, options)
+        now, get = self._sender.clock.now(), options.get
+        retries, expires = get("retries"), get("expires")
         retry = None if retries is None else {"retries": retries}
         self.options.policy.override(retry)  # refuses what is no count, before it is sent
-        starts = start_of(self.name, countdown, eta, now)
+        starts = start_of(self.name, get("countdown"), get("eta"), now)
+        topic = topic_of(self.name, get("topic"), get("queue"))
         message = self._message(
             checked_args(self.name, args),
             kwargs or {},
-            id=text_of(self.name, "task_id", task_id) or new_id(now),
+            id=text_of(self.name, "task_id", get("task_id")) or new_id(now),
             eta=starts if starts is not None and starts > now else None,
             expires=None if expires is None else instant_of(self.name, "expires", expires, now),
             retry=retry,
-            headers=checked_headers(self.name, headers),
+            headers=checked_headers(self.name, get("headers")),
             sent=now,
-            topic=topic_of(self.name, topic, queue),
+            topic=topic,
         )
-        delay = 0.0 if starts is None else max(0.0, starts - now)
-        for option, value in (("queue", queue), ("group_id", group_id), ("dedup_id", dedup_id)):
-            text_of(self.name, option, value)
-        self._sender.send(
-            [
-                Call(
-                    message=message,
-                    queue=queue,
-                    delay=delay,
-                    group=group_id,
-                    deduplication_id=dedup_id,
-                    topic=topic,
-                )
-            ]
+        return Call(
+            message=message,
+            queue=text_of(self.name, "queue", get("queue")),
+            delay=0.0 if starts is None else max(0.0, starts - now),
+            group=text_of(self.name, "group_id", get("group_id")),
+            deduplication_id=text_of(self.name, "dedup_id", get("dedup_id")),
+            topic=topic,
+            priority=checked_priority(self.name, get("priority"), topic),
         )
-        return self._result(message.id, topic)
 
     def delay_many(self, calls: Iterable[tuple[Any, ...] | Mapping[str, Any]]) -> GroupResult[R]:
         """Send several calls in as few requests as the broker needs.
@@ -242,13 +239,9 @@ class Task(Generic[P, R]):
             ArgumentError: An item's arguments don't fit the function's signature; nothing was sent.
             BrokerError: The broker didn't take all of them.
         """
-        now = self._sender.clock.now()
-        messages = [
-            self._message(*_arguments(index, call), id=new_id(now), sent=now)
-            for index, call in enumerate(calls)
-        ]
-        self._sender.send([Call(message=message) for message in messages])
-        return GroupResult(self._result(message.id) for message in messages)
+        made = [self._plain(*_arguments(index, call)) for index, call in enumerate(calls)]
+        self._sender.send(made)
+        return GroupResult(self._sent(call) for call in made)
 
     def result(self, id: str, *, queue: str | None = None) -> AsyncResult[R]:
         """The handle on a message that was sent before.
@@ -259,11 +252,18 @@ class Task(Generic[P, R]):
         """
         return self._result(id if queue is None else copy_id(id, queue))
 
+    def _plain(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Call:
+        now = self._sender.clock.now()
+        return Call(message=self._message(args, kwargs, id=new_id(now), sent=now))
+
     def _message(self, args: Sequence[Any], kwargs: Mapping[str, Any], **fields: Any) -> Message:
         written, named = self.parameters.write(args, kwargs)
         if (caller := running.get()) is not None:
             fields |= {"parent": caller.id, "root": caller.message.root or caller.id}
         return Message(task=self.name, args=written, kwargs=named, **fields)
+
+    def _sent(self, call: Call) -> AsyncResult[R]:
+        return self._result(call.message.id, call.topic)
 
     def _result(self, id: str, topic: str | None = None) -> AsyncResult[R]:
         return AsyncResult(

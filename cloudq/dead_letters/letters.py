@@ -30,9 +30,11 @@ class DeadLetter:
     @classmethod
     def of(cls, delivery: Delivery) -> DeadLetter:
         try:
-            return cls(delivery, decode(delivery.body))
+            message = decode(delivery.body)
         except DecodeError:
             return cls(delivery, None)
+        # As it ran, of a copy of what was published.
+        return cls(delivery, message.received_from(_source(delivery)))
 
     @property
     def id(self) -> str:
@@ -52,7 +54,7 @@ class DeadLetter:
     @property
     def source(self) -> str:
         """The queue that it came from."""
-        return source_name(self.delivery.queue, self.reason.queue)
+        return _source(self.delivery)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,3 +106,7 @@ def put_back(letter: DeadLetter) -> Outgoing:
         deduplication_id=derived_id(letter.id, generation, repr(death)),
         attributes=delivery.attributes,
     )
+
+
+def _source(delivery: Delivery) -> str:
+    return source_name(delivery.queue, delivery.reason.queue if delivery.reason else "")

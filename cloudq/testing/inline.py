@@ -49,9 +49,11 @@ class InlineWorker:
             within: Seconds by which the app's clock, where it is a `FakeClock`, is moved on while messages
                 are delayed: retries with their backoff run at once.
         """
-        names = queues or tuple(self._app.queues)
-        for name in names:
+        for name in queues or self._app.queues:
             self._app.declare(name)
+        names = tuple(
+            level.name for name in queues or self._app.queues for level in self._app.queue(name).levels
+        )
         count = self._run_ready(names)
         clock, left = self._app.clock, within
         while isinstance(clock, FakeClock) and left > 0 and self._is_anything_delayed(names):

@@ -64,6 +64,8 @@ class Snapshot:
                         "lease": queue.lease_seconds,
                         "max_receives": queue.max_receives,
                         "consumer": queue.consumer,
+                        "priorities": queue.priorities,
+                        "topics": list(queue.topics),
                     }
                     for queue in self.queues.values()
                 ],

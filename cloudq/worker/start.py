@@ -31,7 +31,8 @@ class Options:
 
     Args:
         program: What its processes run.
-        queues: Where it receives, in order of preference; empty for all that are a worker's.
+        queues: Where it receives, each only when those before it are empty; none for all that are a worker's,
+            by turns.
         is_burst: Whether it ends when the queues are empty.
         grace: Seconds that running tasks are given when it stops; None takes the app's setting.
     """
@@ -148,6 +149,7 @@ def _started(options: Options, snapshot: Snapshot, app: App) -> Started:
     queues = _queues(options.queues, snapshot, app.conf.settings.broker_url)
     plan = Plan(
         queues=queues,
+        is_strict=bool(options.queues),
         children=children,
         slots=slots,
         lease=min(app.queue(name).lease_seconds for name in queues),

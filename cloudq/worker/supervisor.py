@@ -26,6 +26,7 @@ from cloudq.worker.frames import FrameError, unpack_execution
 from cloudq.worker.keeper import Keeper
 from cloudq.worker.ledger import Holding, Ledger
 from cloudq.worker.loop import Loop
+from cloudq.worker.preference import Preference
 from cloudq.worker.settle import Settling
 from cloudq.worker.snapshot import Snapshot
 
@@ -44,7 +45,8 @@ class Plan:
     """What a worker is to do.
 
     Args:
-        queues: Where it receives, in order of preference.
+        queues: Where it receives.
+        is_strict: Whether a queue is asked only when those before it are empty.
         children: How many it has.
         slots: How many messages each runs at once.
         lease: Seconds of a lease.
@@ -53,6 +55,7 @@ class Plan:
     """
 
     queues: Sequence[str]
+    is_strict: bool = False
     children: int = 1
     slots: int = 1
     lease: float = 60.0
@@ -78,7 +81,9 @@ class Supervisor:
         self._ledger = Ledger(lease=plan.lease, must_keep=self._settler.must_keep)
         self._loop = Loop()
         self._children = Children(crew, self._loop, self._heard, self._ended)
-        self._caps = {name: app.queue(name).max_receives for name in plan.queues}
+        queues = [app.queue(name) for name in plan.queues]
+        self._levels = {queue.name: [level.name for level in queue.levels] for queue in queues}
+        self._caps = {level.name: level.max_receives for queue in queues for level in queue.levels}
         self._overdue: dict[int, float] = {}
         self._dismissed: set[int] = set()
         self._early_deaths = 0
@@ -166,7 +171,7 @@ class Supervisor:
     def _start_lanes(self) -> None:
         self._fetcher = Fetcher(
             app=self._app,
-            queues=self._plan.queues,
+            preference=Preference(self._levels, is_strict=self._plan.is_strict),
             lease=self._plan.lease,
             is_burst=self._plan.is_burst,
             clock=self._clock,

@@ -125,10 +125,14 @@ def test_variable_of_the_wrong_kind_is_refused_by_name(variable: str, text: str)
         ("worker_concurrency", 2.0),
         ("worker_pool", "gevent"),
         ("create_queues", "yes"),
-        ("task_routes", {"feed.*": {"queue": "feeds"}}),
+        ("task_routes", {"feed.*": {"qeue": "feeds"}}),
+        ("task_routes", {"feed.*": "feeds"}),
+        ("task_routes", [("feed.*", {})]),
+        ("task_routes", "feed.*"),
         ("task_routes", [("feed.*",)]),
         ("task_routes", [("feed.*", {"qeue": "feeds"})]),
-        ("task_routes", [("feed.*", {"queue": "feeds", "priority": 3})]),
+        ("task_routes", [("feed.*", {"queue": "feeds", "priority": -1})]),
+        ("task_routes", [("feed.*", {"queue": "feeds", "priority": "high"})]),
     ],
 )
 def test_value_of_the_wrong_kind_is_refused_where_it_is_set(name: str, value: object):
