@@ -243,14 +243,22 @@ class App:
         Raises:
             QueueNotFoundError: The broker doesn't have it.
         """
-        levels = [self.broker.stats(level.name) for level in self.queue(name).levels]
-        return QueueStats(
-            ready=sum(level.ready for level in levels),
-            leased=sum(level.leased for level in levels),
-            delayed=sum(level.delayed for level in levels),
-            dead=levels[-1].dead,
-            oldest_age=max((one.oldest_age for one in levels if one.oldest_age is not None), default=None),
-        )
+        return QueueStats.whole(self.level_stats(name).values())
+
+    def level_stats(self, name: str) -> dict[int, QueueStats]:
+        """Count a queue's messages by priority, the highest first. Levels that aren't made yet are left out.
+
+        Raises:
+            QueueNotFoundError: The broker doesn't have the queue.
+        """
+        counts: dict[int, QueueStats] = {}
+        for level in self.queue(name).levels:
+            try:
+                counts[priority_of(level.name)] = self.broker.stats(level.name)
+            except QueueNotFoundError:
+                if level.name == name:
+                    raise
+        return counts
 
     def send(self, calls: Sequence[Call]) -> None:
         """Put calls into their queues or topics.

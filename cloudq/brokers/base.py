@@ -5,7 +5,7 @@ A broker passes `cloudq.testing.BrokerContract`; the sentences here are that sui
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -70,6 +70,18 @@ class QueueStats:
     delayed: int
     dead: int
     oldest_age: float | None = None
+
+    @classmethod
+    def whole(cls, levels: Iterable[QueueStats]) -> QueueStats:
+        """The counts of a queue, of those of its levels of priority, which share one dead-letter queue."""
+        levels = list(levels)
+        return cls(
+            ready=sum(level.ready for level in levels),
+            leased=sum(level.leased for level in levels),
+            delayed=sum(level.delayed for level in levels),
+            dead=max(level.dead for level in levels),
+            oldest_age=max((one.oldest_age for one in levels if one.oldest_age is not None), default=None),
+        )
 
 
 class Broker(Protocol):

@@ -1,10 +1,9 @@
-"""`cloudq queue`: how full queues are, which there are, and emptying one."""
+"""`cloudq queue`: how full queues are, which there are; emptying one, pausing one."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Collection, Sequence
-from typing import Any, cast
+from typing import cast
 
 import click
 
@@ -14,16 +13,18 @@ from cloudq.cli.commands import unknown
 from cloudq.cli.failures import MisuseError
 from cloudq.cli.messages import message_document, print_messages
 from cloudq.cli.options import AppSource, app_options, json_option
-from cloudq.cli.output import counted, print_json, print_table, seconds
-from cloudq.errors import CloudqError, QueueNotFoundError, UnsupportedError
-from cloudq.queues import dead_letter_name, is_dead_letter
+from cloudq.cli.output import counted, print_json
+from cloudq.cli.queue_tables import Counts, options_of, print_counts, print_options, unknown_options
+from cloudq.delivery import Delivery
+from cloudq.errors import CloudqError, ConfigurationError, QueueNotFoundError, UnsupportedError
+from cloudq.queues import base_name, dead_letter_name, is_dead_letter, priority_of
 
 __all__ = ["queue"]
 
 
 @click.group()
 def queue() -> None:
-    """Look into queues; empty them."""
+    """Look into queues; empty them, pause them."""
 
 
 @queue.command(short_help="Count the messages of queues.")
@@ -35,18 +36,22 @@ def stats(source: AppSource, names: Sequence[str], *, as_json: bool) -> None:
 
     READY wait to be received, LEASED are being worked on, DELAYED aren't due, DEAD were given up on. OLDEST
     is how long the first ready message has waited, where the broker says. On SQS the counts are approximate.
+    A queue with priorities is counted as a whole, and below that level by level.
 
     \b
     cloudq queue stats -A shop.tasks
     cloudq queue stats emails reports --broker sqs://eu-central-1?prefix=shop-
     """
     app = source.open_to_look()
-    found = {name: _stats(app, name, is_named=bool(names)) for name in names or _all(app, source)}
+    asked = names or _all(app, source)
+    paused = set[str]() if app.pauses is None else app.pauses.among(asked)
+    found = [
+        Counts(name, _levels(app, name, is_named=bool(names)), is_paused=name in paused) for name in asked
+    ]
     if as_json:
-        print_json({"queues": [_document(name, stats) for name, stats in found.items()]})
+        print_json({"queues": [one.document() for one in found]})
     else:
-        rows = [_row(name, stats) for name, stats in found.items()]
-        print_table(("queue", "ready", "leased", "delayed", "dead", "oldest"), rows)
+        print_counts(found)
 
 
 @queue.command("list", short_help="List queues with their options.")
@@ -63,16 +68,13 @@ def list_(source: AppSource, *, as_json: bool) -> None:
     """
     app = source.open_to_look()
     own = list(app.queues) if source.spec else []
-    rows = [_options(app, name) for name in own]
-    rows += [_unknown_options(name) for name in _besides(app, own)]
+    paused = set[str]() if app.pauses is None else app.pauses.among(own)
+    rows = [options_of(app, name, is_paused=name in paused) for name in own]
+    rows += [unknown_options(name) for name in _besides(app, own)]
     if as_json:
         print_json({"queues": rows})
     else:
-        head = ("name", "in_app", "consumer", "lease", "max_receives", "dead_letter", "tasks")
-        shown = [_shown(row) for row in rows]
-        print_table(
-            [name.replace("_", " ") for name in head], [[row[name] for name in head] for row in shown]
-        )
+        print_options(rows)
 
 
 @queue.command(short_help="Show messages that wait in a queue.")
@@ -90,10 +92,10 @@ def peek(source: AppSource, name: str, *, limit: int, as_json: bool) -> None:
     cloudq queue peek emails -A shop.tasks
     """
     app = source.open_to_look()
-    try:
-        seen = _inspector(app).peek(name, limit)
-    except QueueNotFoundError as error:
-        raise _no_queue(app, name, error) from error
+    seen: list[Delivery] = []
+    for level in _made(app, name):
+        if len(seen) < limit:
+            seen += _inspector(app).peek(level, limit - len(seen))
     if as_json:
         print_json({"queue": name, "messages": [message_document(one) for one in seen]})
     else:
@@ -115,17 +117,81 @@ def purge(source: AppSource, name: str, *, yes: bool, as_json: bool) -> None:
     """
     app = source.open_to_look()
     inspector = _inspector(app)
-    counts = _stats(app, name, is_named=True)
-    held = 0 if counts is None else counts.ready + counts.leased + counts.delayed
+    levels = _made(app, name)
+    counts = app.stats(name)
+    held = counts.ready + counts.leased + counts.delayed
     if not yes:
         if as_json:
             raise click.UsageError("With --json nobody can be asked: say --yes.")
         click.confirm(f"Delete {counted(held, 'message')} of queue {name!r}?", abort=True)
-    inspector.purge(name)
+    for level in levels:
+        inspector.purge(level)
     if as_json:
         print_json({"queue": name, "deleted": held})
     else:
         click.echo(f"Queue {name!r} is empty: {counted(held, 'message')} deleted.")
+
+
+@queue.command(short_help="Let workers receive nothing more from queues.")
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@app_options
+@json_option
+def pause(source: AppSource, names: Sequence[str], *, as_json: bool) -> None:
+    r"""Let workers receive nothing more from queues, until they are resumed.
+
+    Workers finish what they hold. They look every few seconds; a long poll of SQS that is under way may bring
+    something for up to 20 seconds more. What is sent meanwhile waits. A pause is kept in the result backend,
+    and outlives restarts.
+
+    \b
+    cloudq queue pause emails -A shop.tasks
+    """
+    _set_paused(source, names, as_json=as_json, pauses=True)
+
+
+@queue.command(short_help="Let workers receive from paused queues again.")
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@app_options
+@json_option
+def resume(source: AppSource, names: Sequence[str], *, as_json: bool) -> None:
+    r"""Let workers receive from paused queues again.
+
+    \b
+    cloudq queue resume emails -A shop.tasks
+    """
+    _set_paused(source, names, as_json=as_json, pauses=False)
+
+
+def _set_paused(source: AppSource, names: Sequence[str], *, as_json: bool, pauses: bool) -> None:
+    app = source.open_to_look()
+    found = app.pauses
+    if found is None or app.conf.settings.result_backend.startswith("memory:"):
+        raise ConfigurationError(
+            "A pause is kept in the result backend, and none is configured that workers share: set "
+            "result_backend (CLOUDQ_RESULT_BACKEND, App(backend=...))."
+        )
+    for name in names:
+        _refuse_pause(app, name)
+    for name in names:
+        (found.pause if pauses else found.resume)(name)
+    if as_json:
+        print_json({"queues": [{"name": name, "paused": pauses} for name in names]})
+        return
+    for name in names:
+        click.echo(f"Queue {name!r} is {'paused' if pauses else 'resumed'}.")
+
+
+def _refuse_pause(app: App, name: str) -> None:
+    known = list(app.queues) if app.tasks else []
+    if base_name(name) != name:
+        raise MisuseError(f"{name!r} is a level of priority: pause queue {base_name(name)!r} as a whole.")
+    if name not in known and (known or name not in _on_broker(app)):
+        raise MisuseError(unknown("queue", name, sorted({*known, *_on_broker(app)})))
+    if app.conf.settings.broker_url.startswith("sqs:") and app.queue(name).consumer == "lambda":
+        raise MisuseError(
+            f"Queue {name!r} is emptied by a Lambda function, which no pause reaches: disable its event "
+            "source mapping (aws lambda update-event-source-mapping --no-enabled)."
+        )
 
 
 def _all(app: App, source: AppSource) -> list[str]:
@@ -135,14 +201,24 @@ def _all(app: App, source: AppSource) -> list[str]:
     return [name for name in _inspector(app).queues() if not is_dead_letter(name)]
 
 
-def _stats(app: App, name: str, *, is_named: bool) -> QueueStats | None:
-    """A queue's counts; None where the app has it and its broker not yet."""
+def _levels(app: App, name: str, *, is_named: bool) -> dict[int, QueueStats]:
+    """A queue's counts by priority; none where the app has it and its broker not yet."""
     try:
-        return app.broker.stats(name)
+        return app.level_stats(name)
     except QueueNotFoundError as error:
         if not is_named:
-            return None
+            return {}
         raise _no_queue(app, name, error) from error
+
+
+def _made(app: App, name: str) -> list[str]:
+    """The queues on the broker that a queue is: its levels, the highest first."""
+    there = _levels(app, name, is_named=True)
+    return [
+        level.name
+        for level in app.queue(name).levels
+        if priority_of(level.name) in there or name == level.name
+    ]
 
 
 def _no_queue(app: App, name: str, error: QueueNotFoundError) -> CloudqError | MisuseError:
@@ -162,7 +238,7 @@ def _besides(app: App, own: Collection[str]) -> list[str]:
             raise
         click.echo(f"The app's queues only, as its broker tells no others: {error}", err=True)
         return []
-    return [name for name in found if name not in own and not is_dead_letter(name)]
+    return [name for name in found if base_name(name) not in own and not is_dead_letter(name)]
 
 
 def _on_broker(app: App) -> set[str]:
@@ -174,37 +250,3 @@ def _inspector(app: App) -> Inspector:
     if not hasattr(broker, "queues"):
         raise UnsupportedError("This broker can't list or purge queues: name the app with -A.")
     return cast("Inspector", broker)
-
-
-def _row(name: str, stats: QueueStats | None) -> Sequence[object]:
-    if stats is None:
-        return (name, None, None, None, None, "not made yet")
-    return (name, stats.ready, stats.leased, stats.delayed, stats.dead, seconds(stats.oldest_age))
-
-
-def _document(name: str, stats: QueueStats | None) -> dict[str, Any]:
-    counts = dataclasses.asdict(stats) if stats is not None else {}
-    return {"name": name, "exists": stats is not None, **counts}
-
-
-def _options(app: App, name: str) -> dict[str, Any]:
-    queue = app.queue(name)
-    return {
-        "name": name,
-        "in_app": True,
-        "consumer": queue.consumer,
-        "lease": queue.lease_seconds,
-        "max_receives": queue.max_receives,
-        "dead_letter": queue.dead_letter,
-        "tasks": sorted(task.name for task in app.tasks.values() if app.queue_of(task) == name),
-    }
-
-
-def _unknown_options(name: str) -> dict[str, Any]:
-    unsaid = dict.fromkeys(("consumer", "lease", "max_receives", "dead_letter"))
-    return {"name": name, "in_app": False, **unsaid, "tasks": []}
-
-
-def _shown(row: dict[str, Any]) -> dict[str, Any]:
-    in_app = "yes" if row["in_app"] else "no"
-    return {**row, "in_app": in_app, "lease": seconds(row["lease"]), "tasks": len(row["tasks"])}

@@ -69,6 +69,7 @@ class QueuePlan:
         visibility: Visibility timeout in seconds.
         max_receives: Receives after which SQS itself moves a message away: the net under crashes.
         function: What empties it; None leaves it to workers.
+        levels: The names of its higher levels of priority, each a queue with the same dead-letter queue.
     """
 
     name: str
@@ -78,6 +79,7 @@ class QueuePlan:
     visibility: int
     max_receives: int
     function: FunctionPlan | None
+    levels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,7 @@ def _queue(queue: Queue, tasks: Sequence[Task[..., Any]]) -> QueuePlan:
         if queue.is_fifo
         else min(queue.max_receives + retries + RECEIVE_ALLOWANCE, MOST_RECEIVES),
         function=function,
+        levels=tuple(level.name for level in queue.levels if level.name != queue.name),
     )
 
 
@@ -153,12 +156,11 @@ def _tasks_of(app: App, queue: str) -> list[Task[..., Any]]:
 
 def _refuse_alike(queues: Iterable[QueuePlan]) -> None:
     taken: dict[str, str] = {}
-    for queue in queues:
-        other = taken.setdefault(queue.logical_id, queue.name)
-        if other != queue.name:
+    for name in (name for queue in queues for name in (queue.name, *queue.levels)):
+        other = taken.setdefault(logical_id(name), name)
+        if other != name:
             raise ConfigurationError(
-                f"Queues {other!r} and {queue.name!r} would both be {queue.logical_id} in the template: "
-                "rename one."
+                f"Queues {other!r} and {name!r} would both be {logical_id(name)} in the template: rename one."
             )
 
 

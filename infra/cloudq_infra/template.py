@@ -57,7 +57,11 @@ def template(plan: Plan, *, code: str = ".", variables: Mapping[str, str] | None
         "Conditions": {"HasAlarmTopic": _not_empty("AlarmTopic")},
         **_globals(plan, code),
         "Resources": resources,
-        "Outputs": {f"{queue.logical_id}QueueUrl": {"Value": ref(_source(queue))} for queue in plan.queues},
+        "Outputs": {
+            f"{resource}Url": {"Value": ref(resource)}
+            for queue in plan.queues
+            for resource in _sources(queue)
+        },
     }
 
 
@@ -92,33 +96,42 @@ def _globals(plan: Plan, code: str) -> dict[str, Any]:
     return {"Globals": {"Function": {**shared, "MemorySize": MEMORY_MB}}}
 
 
-def _source(queue: QueuePlan) -> str:
-    return f"{queue.logical_id}Queue"
-
-
 def _dead(queue: QueuePlan) -> str:
     return f"{queue.logical_id}DeadQueue"
 
 
+def _sources(queue: QueuePlan) -> dict[str, str]:
+    """A queue and its higher levels of priority: names by their resources."""
+    return {f"{logical_id(name)}Queue": name for name in (queue.name, *queue.levels)}
+
+
 def _queue(queue: QueuePlan) -> dict[str, Any]:
     kind = {"FifoQueue": True} if queue.is_fifo else {}
-    source = {
-        "QueueName": sub("${Prefix}" + queue.name),
-        **kind,
-        "VisibilityTimeout": queue.visibility,
-        "SqsManagedSseEnabled": True,
-        "RedrivePolicy": {"deadLetterTargetArn": arn(_dead(queue)), "maxReceiveCount": queue.max_receives},
+    sources = {
+        resource: {
+            "QueueName": sub("${Prefix}" + name),
+            **kind,
+            "VisibilityTimeout": queue.visibility,
+            "SqsManagedSseEnabled": True,
+            "RedrivePolicy": {
+                "deadLetterTargetArn": arn(_dead(queue)),
+                "maxReceiveCount": queue.max_receives,
+            },
+        }
+        for resource, name in _sources(queue).items()
     }
-    source_arn = "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:${Prefix}" + queue.name
+    here = "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:${Prefix}"
+    source_arns = [sub(here + name) for name in _sources(queue).values()]
     dead = {
         "QueueName": sub("${Prefix}" + queue.dead_letter),
         **kind,
         "MessageRetentionPeriod": DEAD_LETTER_DAYS * _DAY,
         "SqsManagedSseEnabled": True,
         # By name: each queue's attribute would otherwise wait for the other's.
-        "RedriveAllowPolicy": {"redrivePermission": "byQueue", "sourceQueueArns": [sub(source_arn)]},
+        "RedriveAllowPolicy": {"redrivePermission": "byQueue", "sourceQueueArns": source_arns},
     }
-    return {_source(queue): _resource("SQS::Queue", source), _dead(queue): _resource("SQS::Queue", dead)}
+    made = {resource: _resource("SQS::Queue", properties) for resource, properties in sources.items()}
+    return made | {_dead(queue): _resource("SQS::Queue", dead)}
 
 
 def _function(
@@ -130,15 +143,9 @@ def _function(
         "Timeout": function.timeout,
         "Environment": {"Variables": _environment(plan, variables)},
         "Events": {
-            "Messages": {
-                "Type": "SQS",
-                "Properties": {
-                    "Queue": arn(_source(queue)),
-                    "BatchSize": BATCH_SIZE,
-                    "FunctionResponseTypes": ["ReportBatchItemFailures"],
-                    "ScalingConfig": {"MaximumConcurrency": MAX_CONCURRENCY},
-                },
-            }
+            # AWS polls each level by itself: the higher ones don't go first, but wait behind no others.
+            f"Messages{resource.removesuffix('Queue').removeprefix(queue.logical_id)}": _mapping(resource)
+            for resource in _sources(queue)
         },
     }
     log_group = {"LogGroupName": sub(f"/aws/lambda/${{{function.logical_id}}}"), "RetentionInDays": LOG_DAYS}
@@ -147,6 +154,16 @@ def _function(
         role: _role(plan, queue),
         f"{queue.logical_id}Logs": _resource("Logs::LogGroup", log_group),
     }
+
+
+def _mapping(resource: str) -> dict[str, Any]:
+    properties = {
+        "Queue": arn(resource),
+        "BatchSize": BATCH_SIZE,
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        "ScalingConfig": {"MaximumConcurrency": MAX_CONCURRENCY},
+    }
+    return {"Type": "SQS", "Properties": properties}
 
 
 def _environment(plan: Plan, variables: Mapping[str, str]) -> dict[str, Any]:
@@ -162,7 +179,7 @@ def _environment(plan: Plan, variables: Mapping[str, str]) -> dict[str, Any]:
 
 def _role(plan: Plan, queue: QueuePlan) -> dict[str, Any]:
     """What its functions may: empty their queue, bury in its dead-letter queue, send to the app's others."""
-    sending = [arn(_source(other)) for other in plan.queues]
+    sending = [arn(resource) for other in plan.queues for resource in _sources(other)]
     statements = [
         _allow(
             [
@@ -171,7 +188,7 @@ def _role(plan: Plan, queue: QueuePlan) -> dict[str, Any]:
                 "sqs:ChangeMessageVisibility",
                 "sqs:GetQueueAttributes",
             ],
-            [arn(_source(queue))],
+            [arn(resource) for resource in _sources(queue)],
         ),
         _allow(["sqs:SendMessage", "sqs:GetQueueUrl"], [*sending, arn(_dead(queue))]),
         _allow(["logs:CreateLogStream", "logs:PutLogEvents"], [sub(_ANY_FUNCTION_LOG)]),
@@ -215,13 +232,16 @@ def _alarms(queue: QueuePlan) -> dict[str, Any]:
         "ApproximateNumberOfMessagesVisible",  # counts what was moved by redrive too, as sent messages don't
         threshold=0,
     )
-    late = _alarm(
-        f"Messages of {queue.name} wait too long",
-        _source(queue),
-        "ApproximateAgeOfOldestMessage",
-        threshold=LATE_SECONDS,
-    )
-    return {f"{queue.logical_id}DeadAlarm": dead, f"{queue.logical_id}LateAlarm": late}
+    late = {
+        f"{logical_id(name)}LateAlarm": _alarm(
+            f"Messages of {name} wait too long",
+            resource,
+            "ApproximateAgeOfOldestMessage",
+            threshold=LATE_SECONDS,
+        )
+        for resource, name in _sources(queue).items()
+    }
+    return {f"{queue.logical_id}DeadAlarm": dead, **late}
 
 
 def _alarm(description: str, queue: str, metric: str, *, threshold: int) -> dict[str, Any]:

@@ -54,6 +54,32 @@ def test_every_queue_has_a_dead_letter_queue_that_only_it_may_fill():
     assert allowed["Fn::Sub"].endswith(":${Prefix}emails")
 
 
+def test_each_level_of_priority_is_a_queue_with_the_dead_letter_queue_of_all():
+    app = shop(Queue("emails", priorities=3, consumer="lambda"))
+
+    found = resources(app)
+
+    sources = ["EmailsQueue", "EmailsP2Queue", "EmailsP1Queue"]
+    queues = {name for name, resource in found.items() if resource["Type"] == "AWS::SQS::Queue"}
+    assert queues == {*sources, "EmailsDeadQueue"}
+    assert found["EmailsP2Queue"]["Properties"]["QueueName"] == {"Fn::Sub": "${Prefix}emails--p2"}
+    targets = [found[name]["Properties"]["RedrivePolicy"]["deadLetterTargetArn"] for name in sources]
+    assert targets == [{"Fn::GetAtt": ["EmailsDeadQueue", "Arn"]}] * 3
+    allowed = found["EmailsDeadQueue"]["Properties"]["RedriveAllowPolicy"]["sourceQueueArns"]
+    assert [one["Fn::Sub"].rpartition("}")[2] for one in allowed] == ["emails", "emails--p2", "emails--p1"]
+    events = found["EmailsFunction"]["Properties"]["Events"]
+    assert {name: event["Properties"]["Queue"]["Fn::GetAtt"][0] for name, event in events.items()} == {
+        "Messages": "EmailsQueue",
+        "MessagesP2": "EmailsP2Queue",
+        "MessagesP1": "EmailsP1Queue",
+    }
+
+
+def test_a_queue_that_would_be_taken_for_a_level_is_refused():
+    with pytest.raises(ConfigurationError, match="EmailsP1"):
+        made(shop(Queue("emails", priorities=2), Queue("emails-p1")))
+
+
 def test_redrive_leaves_room_for_retries_and_throttling():
     app = shop(Queue("emails", max_receives=5))
 

@@ -48,7 +48,7 @@ class TestStats:
     def test_json_is_one_document(self, shell, app):
         images, emails = shell.run("queue", "stats", "-A", app, "--json").json["queues"]
 
-        assert images == {"name": "images", "exists": False}
+        assert images == {"name": "images", "exists": False, "paused": False}
         assert (emails["exists"], emails["ready"], emails["dead"]) == (True, 2, 0)
 
     def test_named_queues_are_counted_alone(self, shell, app):
@@ -179,3 +179,95 @@ class TestPurge:
 
 def ready(shell, app):
     return shell.run("queue", "stats", "emails", "-A", app, "--json").json["queues"][0]["ready"]
+
+
+class TestPriorities:
+    @pytest.fixture
+    def name(self, shell):
+        return shell.write_module("""
+import cloudq
+
+app = cloudq.App("shop", broker="sqlite:///queues.db", queues=[cloudq.Queue("emails", priorities=3)])
+
+@app.task(queue="emails")
+def send(to: str) -> None: ...
+
+for priority in (0, 2, 2):
+    send.apply_async(("ann",), priority=priority)
+""")
+
+    def test_a_queue_is_counted_as_a_whole_and_level_by_level(self, shell, name):
+        lines = shell.run("queue", "stats", "-A", name).out.splitlines()
+
+        assert [line.split()[:4] for line in lines[1:]] == [
+            ["emails", "3", "0", "0"],
+            ["priority", "2", "2", "0"],
+            ["priority", "1", "0", "0"],
+            ["priority", "0", "1", "0"],
+        ]
+
+    def test_json_has_both(self, shell, name):
+        (emails,) = shell.run("queue", "stats", "-A", name, "--json").json["queues"]
+
+        assert emails["ready"] == 3
+        assert {one["priority"]: one["ready"] for one in emails["priorities"]} == {2: 2, 1: 0, 0: 1}
+
+    def test_the_list_says_how_many_there_are_and_hides_the_levels(self, shell, name):
+        (emails,) = shell.run("queue", "list", "-A", name, "--json").json["queues"]
+
+        assert (emails["name"], emails["priorities"]) == ("emails", 3)
+
+    def test_a_peek_shows_the_highest_first_and_a_purge_empties_all(self, shell, name):
+        seen = shell.run("queue", "peek", "emails", "--limit", "3", "-A", name, "--json").json["messages"]
+
+        assert len(seen) == 3
+        # Loading the module for each command sends three more.
+        assert shell.run("queue", "purge", "emails", "--yes", "-A", name, "--json").json["deleted"] >= 3
+        assert shell.run("queue", "peek", "emails", "-A", name, "--json").json["messages"] == []
+
+
+class TestPause:
+    @pytest.fixture
+    def name(self, shell):
+        return shell.write_module(
+            APP.replace(
+                'broker="sqlite:///queues.db"', 'broker="sqlite:///queues.db", backend="sqlite:///queues.db"'
+            )
+        )
+
+    def paused(self, shell, name):
+        found = shell.run("queue", "list", "-A", name, "--json").json["queues"]
+        return [queue["name"] for queue in found if queue["paused"]]
+
+    def test_a_paused_queue_is_shown_as_such_until_it_is_resumed(self, shell, name):
+        ended = shell.run("queue", "pause", "emails", "-A", name)
+
+        assert (ended.code, ended.out) == (0, "Queue 'emails' is paused.\n")
+        assert self.paused(shell, name) == ["emails"]
+        stats = shell.run("queue", "stats", "-A", name, "--json").json["queues"]
+        assert {queue["name"]: queue["paused"] for queue in stats} == {"images": False, "emails": True}
+
+        assert shell.run("queue", "resume", "emails", "-A", name, "--json").json == {
+            "queues": [{"name": "emails", "paused": False}]
+        }
+        assert self.paused(shell, name) == []
+
+    def test_without_a_result_backend_the_setting_is_named(self, shell, app):
+        ended = shell.run("queue", "pause", "emails", "-A", app)
+
+        assert ended.code == 2
+        assert "result_backend" in ended.err
+        assert "CLOUDQ_RESULT_BACKEND" in ended.err
+
+    def test_a_queue_that_is_not_there_is_misuse_and_none_is_paused(self, shell, name):
+        ended = shell.run("queue", "pause", "images", "emial", "-A", name)
+
+        assert ended.code == 2
+        assert "Did you mean emails" in ended.err
+        assert self.paused(shell, name) == []
+
+    def test_a_level_of_priority_is_paused_with_its_queue_only(self, shell, name):
+        ended = shell.run("queue", "pause", "emails--p1", "-A", name)
+
+        assert ended.code == 2
+        assert "'emails'" in ended.err
