@@ -9,7 +9,6 @@ from typing import Any
 from benchmarks.plots import bars
 from benchmarks.report import Table
 
-
 _NAMES = {
     "sqlite": "SQLite",
     "sqs": "SQS through the emulator",

@@ -11,7 +11,7 @@
 | `crew` | starts children and learns of their ends |
 | `forkserver` | imports the app once and forks children |
 | `child`, `executors` | run messages |
-| `frames`, `progress` | what supervisor and child say to each other; what a child runs, in memory that both see |
+| `frames`, `progress` | what supervisor and child say to each other; what a child runs, in shared memory |
 | `snapshot` | what the supervisor must know of an app that it doesn't import |
 | `start`, `logs` | puts it all together; what is logged |
 """
