@@ -31,6 +31,8 @@ class Limits:
         any_bytes: Whether a body may be any bytes; else it is text, of the characters that XML 1.0 allows.
         is_shared: Whether other processes see the same queues.
         peeks_unseen: Whether `peek` leaves no trace; else it receives and gives back, and that is counted.
+        paid_batch: How many messages one request carries, where each request is paid for: workers wait a
+            moment to fill them. None where it costs nothing.
         topics: Whether queues can subscribe to topics.
         max_topic_delay: The longest delay of a published message, in seconds; None for any.
         max_topic_body_bytes: The largest body of a published message; None for any.
@@ -47,6 +49,7 @@ class Limits:
     any_bytes: bool = True
     is_shared: bool = True
     peeks_unseen: bool = True
+    paid_batch: int | None = None
     topics: bool = True
     max_topic_delay: float | None = None
     max_topic_body_bytes: int | None = None

@@ -30,6 +30,10 @@ __all__ = ["Holding", "Ledger", "State"]
 
 HORIZON = 0.05
 """Seconds of work that a worker holds ahead of what runs: a receive's round trip or two."""
+PAID_HORIZON = 1.0
+"""The same where each request is paid for: enough to fill requests, and not so much that it is hoarding."""
+LINGER = 0.2
+"""Seconds for which what has ended waits there for company, unless nothing else is held."""
 CHILD_HORIZON = 0.01
 """Seconds of work that wait in a child behind what runs; a slow task holds them up."""
 MOST_AHEAD = 1000
@@ -106,10 +110,19 @@ class Ledger:
     Args:
         lease: Seconds of a lease, as received and as extended.
         must_keep: Whether an execution has something to be kept before its lease may be ended.
+        paid_batch: How many messages one request carries where each is paid for (`Limits.paid_batch`).
     """
 
-    def __init__(self, *, lease: float, must_keep: Callable[[Execution], bool] = lambda _: False) -> None:
+    def __init__(
+        self,
+        *,
+        lease: float,
+        must_keep: Callable[[Execution], bool] = lambda _: False,
+        paid_batch: int | None = None,
+    ) -> None:
         self._lease = lease
+        self._paid_batch = paid_batch
+        self._lingers_since: float | None = None
         self._must_keep = must_keep
         self._tags = count(1)
         self._held: dict[int, Holding] = {}
@@ -166,10 +179,13 @@ class Ledger:
 
     def room(self) -> int:
         """How many more messages to ask for; 0 until there is room worth a request."""
-        ahead = _ahead(self._slots, self._mean, HORIZON, MOST_AHEAD)
+        batch = self._paid_batch
+        ahead = _ahead(self._slots, self._mean, HORIZON if batch is None else PAID_HORIZON, MOST_AHEAD)
         if self._bytes >= MOST_BYTES or self._finished >= max(MOST_UNSETTLED, 2 * ahead):
             return 0
         room = self._slots + ahead - (len(self._held) - self._finished)
+        if batch is not None:
+            return room - room % batch if room >= batch else room if room >= max(1, ahead) else 0
         return room if room >= max(1, ahead // 4) else 0
 
     def admit(self, deliveries: Iterable[Delivery], asked_at: float) -> None:
@@ -278,7 +294,7 @@ class Ledger:
     def due_settlements(self, now: float) -> list[Holding]:
         """What is to be settled now; each is marked as changing until `settled` says what came of it."""
         self._look_at_waiting(now)
-        finished, self._to_settle = self._to_settle, []
+        finished = self._worth_settling(now)
         due: list[Holding] = []
         for holding in self._unless_lost(finished, now):
             if holding.is_changing:  # extended since it was queued up
@@ -336,10 +352,29 @@ class Ledger:
 
     def settle_at(self) -> float | None:
         """When something is due next, if nothing happens meanwhile; None where nothing has ended."""
-        if self._to_keep or self._to_settle:
+        if self._to_keep or (self._to_settle and self._lingers_since is None):
             return float("-inf")
         waiting = [one for one in self._waiting.values() if not (one.is_changing and one.is_kept)]
-        return min((one.not_before for one in waiting), default=None)
+        moments = [one.not_before for one in waiting]
+        if self._to_settle and self._lingers_since is not None:
+            moments.append(self._lingers_since + LINGER)
+        return min(moments, default=None)
+
+    def _worth_settling(self, now: float) -> list[Holding]:
+        """Takes what has ended, but for what shall wait a moment, so that its request is full."""
+        finished, batch = self._to_settle, self._paid_batch
+        is_lonely = self._finished == len(self._held)  # nothing comes that it could wait for
+        if batch is None or not finished or is_lonely or any(one.group is not None for one in finished):
+            self._to_settle, self._lingers_since = [], None
+            return finished
+        if self._lingers_since is None:
+            self._lingers_since = now
+        is_over = now >= self._lingers_since + LINGER
+        count = len(finished) if is_over else len(finished) - len(finished) % batch
+        if count:
+            self._lingers_since = None if count == len(finished) else now
+        self._to_settle = finished[count:]
+        return finished[:count]
 
     def _queue_up(self, holding: Holding) -> None:
         """For being kept or settled; what waits for an extension's answer is looked at again."""

@@ -78,7 +78,9 @@ class Supervisor:
         self._app, self._snapshot, self._plan, self._clock = app, snapshot, plan, clock
         self._limits = app.broker.limits
         self._settler = Settler(app.broker, app.results)
-        self._ledger = Ledger(lease=plan.lease, must_keep=self._settler.must_keep)
+        self._ledger = Ledger(
+            lease=plan.lease, must_keep=self._settler.must_keep, paid_batch=self._limits.paid_batch
+        )
         self._loop = Loop()
         self._children = Children(crew, self._loop, self._heard, self._ended)
         queues = [app.queue(name) for name in plan.queues]

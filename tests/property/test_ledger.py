@@ -29,10 +29,14 @@ ANSWERS = st.sampled_from([Settled(), Lost(), Unknown("the answer was lost")])
 
 
 class LedgerMachine(RuleBasedStateMachine):
+    paid_batch: int | None = None
+
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
-        self.ledger = Ledger(lease=LEASE, must_keep=lambda execution: bool(execution.id))
+        self.ledger = Ledger(
+            lease=LEASE, must_keep=lambda execution: bool(execution.id), paid_batch=self.paid_batch
+        )
         self.numbers = 0
         self.children: dict[int, int] = {}
         self.next_child = 0
@@ -260,3 +264,11 @@ class LedgerMachine(RuleBasedStateMachine):
 
 LedgerMachine.TestCase.settings = settings(max_examples=200, stateful_step_count=60, deadline=None)
 TestLedger = LedgerMachine.TestCase
+
+
+class PaidLedgerMachine(LedgerMachine):
+    paid_batch = 3
+
+
+PaidLedgerMachine.TestCase.settings = LedgerMachine.TestCase.settings
+TestLedgerWhereRequestsArePaidFor = PaidLedgerMachine.TestCase

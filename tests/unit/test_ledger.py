@@ -12,7 +12,7 @@ from cloudq.delivery import (
     Settled,
     Unknown,
 )
-from cloudq.worker.ledger import Ledger, State
+from cloudq.worker.ledger import LINGER, Ledger, State
 
 LEASE = 60.0
 
@@ -459,3 +459,71 @@ def test_the_outcome_that_keeping_came_to_is_settled():
 
     (due,) = ledger.due_settlements(1.0)
     assert due.execution.outcome.delay == 5.0
+
+
+class TestWhereRequestsArePaidFor:
+    BATCH = 10
+
+    def ledger(self, count: int, *, slots: int = 4, seconds: float = 0.02) -> Ledger:
+        """A ledger that has timed one run and holds so many messages, given to one child."""
+        ledger = Ledger(lease=LEASE, paid_batch=self.BATCH)
+        ledger.join(0, slots)
+        ledger.admit([delivery(0)], asked_at=0.0)
+        ledger.assign(0.0)
+        run(ledger, 1, seconds=seconds)
+        (first,) = ledger.due_settlements(0.0)
+        ledger.settled(first.tag, Settled(), 0.0)
+        ledger.admit([delivery(number) for number in range(1, count + 1)], asked_at=0.0)
+        ledger.assign(0.0)
+        return ledger
+
+    def test_full_batches_are_asked_for(self):
+        ledger = self.ledger(0)
+
+        assert ledger.room() == 200  # a second of work, and what runs
+
+    def test_nothing_is_asked_for_until_a_batch_has_room(self):
+        assert self.ledger(195).room() == 0
+        assert self.ledger(194).room() == 10
+
+    def test_slow_tasks_are_not_hoarded_to_fill_a_batch(self):
+        assert self.ledger(0, seconds=10.0).room() == 4
+        assert self.ledger(4, seconds=10.0).room() == 0
+
+    def test_what_has_ended_waits_until_its_request_is_full(self):
+        ledger = self.ledger(20)
+        for tag in range(2, 11):
+            run(ledger, tag)
+        assert ledger.due_settlements(0.0) == []
+
+        run(ledger, 11)
+        run(ledger, 12)
+
+        assert tags(ledger.due_settlements(0.1)) == list(range(2, 12))
+
+    def test_what_has_ended_waits_no_longer_than_a_moment(self):
+        ledger = self.ledger(20)
+        run(ledger, 2)
+        assert ledger.due_settlements(1.0) == []
+        assert ledger.settle_at() == 1.0 + LINGER
+
+        assert tags(ledger.due_settlements(1.0 + LINGER)) == [2]
+
+    def test_what_ends_when_nothing_else_is_held_waits_for_nothing(self):
+        ledger = self.ledger(2)
+        run(ledger, 2)
+        assert ledger.due_settlements(1.0) == []
+
+        run(ledger, 3)
+
+        assert tags(ledger.due_settlements(1.0)) == [2, 3]
+
+    def test_what_a_fifo_group_waits_for_is_settled_at_once(self):
+        ledger = Ledger(lease=LEASE, paid_batch=self.BATCH)
+        ledger.join(0, 4)
+        ledger.admit([delivery(number, group="a") for number in (1, 2)], asked_at=0.0)
+        ledger.assign(0.0)
+
+        run(ledger, 1)
+
+        assert tags(ledger.due_settlements(0.0)) == [1]

@@ -12,6 +12,7 @@ from cloudq.brokers.sqs.delays import MAX_DELAY, MAX_LEASE, MAX_WAIT
 from cloudq.brokers.sqs.entries import MAX_BYTES
 from cloudq.brokers.sqs.inspection import Inspection
 from cloudq.brokers.sqs.names import Names
+from cloudq.brokers.sqs.packing import MAX_ENTRIES
 from cloudq.brokers.sqs.receive import Receiver
 from cloudq.brokers.sqs.release import Releaser
 from cloudq.brokers.sqs.requests import ReceiveRequests
@@ -39,6 +40,7 @@ _LIMITS = Limits(
     rewrites_on_release=False,
     any_bytes=False,
     peeks_unseen=False,
+    paid_batch=MAX_ENTRIES,
     topics=False,
 )
 
