@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import urllib.error
+import urllib.request
 from importlib.resources import files
 from pathlib import Path
 
@@ -70,3 +72,21 @@ def test_an_error_has_aws_s_type_header_and_request_id(emulator, sqs):
     assert headers["x-amzn-query-error"] == "AWS.SimpleQueueService.NonExistentQueue;Sender"
     assert headers["x-amzn-requestid"] == about["RequestId"]
     assert headers["content-type"] == "application/x-amz-json-1.0"
+
+
+@pytest.mark.parametrize("target", ["DynamoDB_20120810.ListTables", "AmazonSQS.Invented", "AmazonSQS.", "x"])
+def test_an_operation_that_sqs_has_not_is_unknown(emulator, target):
+    scope = "AWS4-HMAC-SHA256 Credential=test/20261121/eu-west-1/sqs/aws4_request, Signature=0"
+    headers = {"X-Amz-Target": target, "Authorization": scope}
+    request = urllib.request.Request(emulator.endpoint, b"{}", headers)
+
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request, timeout=30)
+
+    with caught.value as answer:
+        assert answer.code == 400
+        assert answer.headers["x-amzn-query-error"] == "InvalidAction;Sender"
+        assert json.load(answer) == {
+            "__type": "com.amazon.coral.service#UnknownOperationException",
+            "message": f"The action {target.rpartition('.')[2]} is not valid for this endpoint.",
+        }

@@ -33,7 +33,11 @@ NAMES = (
     *("QueueOwnerAWSAccountId", "QueueUrl", "ReceiptHandle", "ReceiveRequestAttemptId", "SourceArn"),
     *("TagKeys", "Tags", "TaskHandle", "VisibilityTimeout", "tags"),
 )
-FIELDS = (*NAMES, "Id", "DataType", "StringValue", "BinaryValue", "Policy", "RedrivePolicy", "FifoQueue")
+FIELDS = (
+    *NAMES,
+    *("Id", "DataType", "StringValue", "BinaryValue", "StringListValues", "BinaryListValues"),
+    *("Policy", "RedrivePolicy", "RedriveAllowPolicy", "FifoQueue", "KmsMasterKeyId", "SqsManagedSseEnabled"),
+)
 TEXTS = strategies.one_of(
     strategies.sampled_from(
         [
@@ -57,6 +61,31 @@ VALUES = strategies.recursive(
 )
 # Without DeleteQueue, or soon there would be no queue to do anything with.
 OPERATIONS = strategies.sampled_from([*sorted(ACTIONS.keys() - {"DeleteQueue"}), "FooBar", ""])
+ATTRIBUTES = strategies.fixed_dictionaries(
+    {},
+    optional={
+        "DataType": TEXTS,
+        "StringValue": VALUES,
+        "BinaryValue": VALUES,
+        "StringListValues": VALUES,
+        "BinaryListValues": VALUES,
+    },
+)
+MESSAGES = strategies.fixed_dictionaries(
+    {"MessageBody": TEXTS},
+    optional={
+        "Id": TEXTS,
+        "DelaySeconds": VALUES,
+        "MessageGroupId": TEXTS,
+        "MessageDeduplicationId": TEXTS,
+        "MessageAttributes": strategies.dictionaries(TEXTS, ATTRIBUTES, max_size=3),
+        "MessageSystemAttributes": strategies.dictionaries(
+            strategies.sampled_from(["AWSTraceHeader", "SenderId", ""]), ATTRIBUTES, max_size=2
+        ),
+    },
+)
+"""Nearly what a client sends, so that it is refused late, or taken."""
+PRINTABLE = strategies.characters(min_codepoint=32, max_codepoint=126)
 FUZZ = settings(
     max_examples=300,
     deadline=None,
@@ -158,6 +187,32 @@ def test_json_of_any_kind_is_answered(line, operation, params, with_url):
     params.pop("WaitTimeSeconds", None)
 
     assert_json_answer(*line.ask_json(operation, params))
+
+
+@settings(FUZZ, max_examples=50)
+@given(strategies.lists(MESSAGES, max_size=4), strategies.sampled_from(["fuzzed", "fuzzed.fifo"]))
+def test_messages_of_nearly_any_kind_are_answered(line, messages, queue):
+    if queue == "fuzzed.fifo":
+        line.ask_json("CreateQueue", {"QueueName": queue, "Attributes": {"FifoQueue": "true"}})
+    for message in messages[:2]:
+        assert_json_answer(*line.ask_json("SendMessage", {"QueueUrl": queue, **message}))
+    assert_json_answer(*line.ask_json("SendMessageBatch", {"QueueUrl": queue, "Entries": messages}))
+    everything = {"MaxNumberOfMessages": 10, "MessageAttributeNames": ["All"], "AttributeNames": ["All"]}
+    assert_json_answer(*line.ask_json("ReceiveMessage", {"QueueUrl": queue, **everything}))
+    query = "&MessageAttributeName.1=All&AttributeName.1=All&MaxNumberOfMessages=10&VisibilityTimeout=0"
+    path = f"/000000000000/{queue}?Action=ReceiveMessage{query}"
+    assert_query_answer(*line.ask([f"Authorization: {SCOPE}"], method="GET", path=path))
+
+
+@FUZZ
+@given(strategies.text(PRINTABLE, max_size=40), strategies.binary(max_size=40))
+@example("DynamoDB_20120810.ListTables", b"{}")
+@example("AmazonSQS.", b"")
+def test_targets_of_any_kind_are_answered(line, target, body):
+    status, headers, answer = line.ask([f"X-Amz-Target: {target}", f"Authorization: {SCOPE}"], body)
+
+    assert_json_answer(status, headers, answer)
+    assert status == 400
 
 
 @FUZZ

@@ -48,9 +48,12 @@ class SqsDoor:
         return request.headers.get(b"x-amz-target", b"").startswith(json.TARGET_PREFIX)
 
     def is_query(self, request: Request, caller: Caller) -> bool:
-        """Whether a request is SQS's in the query protocol: by signature or host, or else by what it asks."""
+        """Whether a request is SQS's in the query protocol: by signature or host, or else by what it asks.
+
+        So is what was signed for SQS, and asks another service's operation: that has to be refused.
+        """
         if b"x-amz-target" in request.headers:
-            return False
+            return caller.service == "sqs"
         if caller.service:
             return caller.service == "sqs"
         if _HOST.match(request.header(b"host")) or _QUEUE_PATH.fullmatch(request.path):
@@ -65,6 +68,8 @@ class SqsDoor:
 
     def answer_query(self, request: Request, caller: Caller) -> Response | Coroutine[None, None, Response]:
         """Answer in the query protocol; a queue's URL may be the request's own path."""
+        if b"x-amz-target" in request.headers:
+            return _JSON.refuse(INVALID_ACTION.error(operation=operation_of(request)))
         operation, params = query.read(form_of(request))
         if not operation:
             return Response(404, query.write_unknown(), query.CONTENT_TYPE, (_request_id(),))

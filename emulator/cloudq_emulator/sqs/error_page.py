@@ -26,7 +26,7 @@ statuses are those of botocore's models.
 |---|---|---|---|
 """
 _FIELD: Final = re.compile(r"\{(\w+)(?::\w+)?\}")
-_THREAD: Final = re.compile(r"github\.com/\S+?(?=[,\s]|$)")
+_THREAD: Final = re.compile(r"github\.com/\S+?(?=[,;\s]|$)")
 
 
 def page() -> str:

@@ -489,7 +489,7 @@ ONLY_THE_OWNER = _value("ActionName", "Only the queue owner is allowed to invoke
 INVALID_ACTION_NAME = _value(
     "ActionName",
     "Please refer to the appropriate WSDL for a list of valid actions.",
-    reported("cloudtools/awacs/issues/34"),
+    reported("cloudtools/awacs/issues/34", "awsdocs/iam-user-guide/issues/181"),
 )
 TOO_MANY_ACTIONS = Refusal(
     "OverLimit",

@@ -62,7 +62,7 @@ def add_permission(call: Call) -> dict[str, Any]:
     """Answer nothing; the policy is kept and shown, never enforced."""
     queue = call.queue()
     label = _check_label(call.required("Label"))
-    actions = _check_actions(call.params.get("Actions") or ())
+    actions = _check_actions(call.params.get("Actions"))
     accounts = call.params.get("AWSAccountIds")
     if accounts is None:
         raise MISSING_PARAMETER.error(name="AWSAccountIds")
@@ -108,9 +108,10 @@ def _check_label(label: str) -> str:
     return label
 
 
-def _check_actions(actions: Sequence[str]) -> Sequence[str]:
+def _check_actions(actions: Sequence[str] | None) -> Sequence[str]:
     if not actions:
-        raise MISSING_PARAMETER.error(name="ActionName")
+        # None by local-aws-sqs's tests, no item by moto's.
+        raise MISSING_PARAMETER.error(name="ActionName" if actions is None else "Actions")
     if len(actions) > limits.PERMISSION_ACTIONS:
         raise TOO_MANY_ACTIONS.error(count=len(actions))
     for action in actions:
