@@ -171,7 +171,7 @@ class Control:
         queue = next(iter(namesakes), None)
         if queue is None:
             return _error(404, f"There is no queue {' '.join([name, *wanted.values()])}.")
-        queue.advance(self._clock.now())
+        self._sqs.settle()
         shown = [_shown(message) for message in itertools.islice(queue, _PEEK)]
         return _ok({"queue": queue.arn, "messages": shown})
 

@@ -145,6 +145,25 @@ def test_dead_letters_can_be_sent_back(sqs, get, post):
     assert sqs.receive_message(QueueUrl=queue)["Messages"][0]["Body"] == "x"
 
 
+def test_a_redrive_is_seen_to_go_on_while_nobody_asks_sqs(emulator, sqs, get, post):
+    dead = sqs.create_queue(QueueName="dead")["QueueUrl"]
+    redrive = json.dumps({"deadLetterTargetArn": f"{ARN}dead", "maxReceiveCount": 1})
+    attributes = {"RedrivePolicy": redrive, "VisibilityTimeout": "0"}
+    queue = sqs.create_queue(QueueName="queue", Attributes=attributes)["QueueUrl"]
+    for number in range(20):
+        sqs.send_message(QueueUrl=queue, MessageBody=str(number))
+    while "Messages" in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10):
+        pass
+    emulator.clock(scale=0.01)  # 500 a second become 5
+    post("redrive", arn=f"{ARN}dead")
+
+    deadline = time.monotonic() + 20
+    while emulator.control("GET", "/_cloudq/queues/dead/messages")[1]["messages"]:
+        assert time.monotonic() < deadline, "nothing moves"
+    assert get(view("queue")).sections["counts"][-3:] == ["20", "0", "0"]
+    assert "Messages" not in sqs.receive_message(QueueUrl=dead)
+
+
 def test_the_clock_can_be_moved(emulator, get, post):
     emulator.clock(set="2040-01-01T00:00:00Z")
     post("clock", freeze="True")

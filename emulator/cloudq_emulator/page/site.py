@@ -56,6 +56,7 @@ class Site:
         """Show a view, or do what a form says and lead back to a view."""
         if request.method == "POST":
             return self._do(request)
+        self._sqs.settle()
         asked = _values(request.query)
         if request.path.rstrip("/") == _HOME:
             return _shown(self._overview(asked.get("error", "")))
@@ -65,8 +66,6 @@ class Site:
         return _shown(self._queue(queue, asked.get("error", "")))
 
     def _overview(self, error: str) -> bytes:
-        for queue in self._sqs.registry:
-            queue.advance(self._clock.now())
         return frame(
             "Overview",
             error,
@@ -78,7 +77,6 @@ class Site:
         )
 
     def _queue(self, queue: Queue, error: str) -> bytes:
-        queue.advance(self._clock.now())
         return frame(
             queue.name,
             error,

@@ -94,6 +94,14 @@ class SqsService:
             if self.keeper is not None:
                 self.keeper.after(operation, call.touched)
 
+    def settle(self) -> None:
+        """Let what is due by now have happened, for those who look into queues without asking SQS."""
+        now = self.clock.now()
+        self.registry.moves.advance(now)
+        for queue in self.registry:
+            queue.advance(now)
+        self.polls.serve()
+
     def live_on(self, loop: asyncio.AbstractEventLoop) -> None:
         """Settle on an event loop; called on its thread."""
         self._loop = loop
