@@ -19,7 +19,13 @@ from cloudq.clock import Clock, clock_of
 from cloudq.codec import encode
 from cloudq.config import CLOCK, Conf
 from cloudq.delivery import Accepted, NotSent, Outgoing, Sent
-from cloudq.errors import ArgumentError, ConfigurationError, NotAcceptedError, QueueNotFoundError
+from cloudq.errors import (
+    ArgumentError,
+    ConfigurationError,
+    NotAcceptedError,
+    QueueNotFoundError,
+    UnsupportedError,
+)
 from cloudq.options import TaskKeywords, task_options
 from cloudq.pauses import Pauses
 from cloudq.queues import Queue, base_name, priority_of, route
@@ -229,7 +235,14 @@ class App:
         """Make a queue, all its levels, on the broker unless it is there; asks the broker once a process."""
         base = base_name(name)
         if base not in self._declared:
-            for level in self.queue(base).levels:
+            queue = self.queue(base)
+            if queue.exchange and not self.broker.limits.exchanges:
+                raise UnsupportedError(
+                    f"Queue {base!r} is bound to exchange {queue.exchange!r}, which RabbitMQ alone has: "
+                    "use topics=, which every broker has, or an amqp:// broker.",
+                    queue=base,
+                )
+            for level in queue.levels:
                 self.broker.declare(level)
             self._declared.add(base)
 

@@ -61,6 +61,9 @@ class Queue:
             queue subscribes to topics whose names end in `.fifo`, as AWS demands.
         priorities: How many levels of priority it has: 0, the usual one, up to `priorities - 1`, which goes
             first. Each is a queue of its own on the broker, all with one dead-letter queue.
+        exchange: An AMQP exchange that it is bound to, for what others publish there; RabbitMQ only.
+        exchange_type: `topic`, `fanout` or `direct`; the exchange is declared so.
+        routing_key: What of the exchange's messages it gets: `user.*`, on a topic exchange.
     """
 
     name: str
@@ -69,6 +72,9 @@ class Queue:
     consumer: Literal["worker", "lambda"] = "worker"
     topics: Sequence[str] = ()
     priorities: int = 1
+    exchange: str | None = None
+    exchange_type: Literal["topic", "fanout", "direct"] = "topic"
+    routing_key: str = ""
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -87,6 +93,13 @@ class Queue:
         if self.max_receives < 1:
             raise ConfigurationError(f"Queue {self.name!r}: max_receives is 1 or more.")
         self._check_priorities()
+        if self.exchange_type not in ("topic", "fanout", "direct"):
+            raise ConfigurationError(
+                f"Queue {self.name!r}: exchange_type is 'topic', 'fanout' or 'direct', "
+                f"not {self.exchange_type!r}."
+            )
+        if self.routing_key and not self.exchange:
+            raise ConfigurationError(f"Queue {self.name!r}: a routing_key needs an exchange.")
         if isinstance(self.topics, str):
             raise ConfigurationError(
                 f"Queue {self.name!r}: topics={self.topics!r} is to be a tuple of names."
@@ -129,7 +142,9 @@ class Queue:
     def levels(self) -> tuple[Queue, ...]:
         """The queues that it is on a broker, the one of the highest priority first."""
         higher = [
-            replace(self, name=f"{self.name}--p{priority}", priorities=1, topics=())
+            replace(
+                self, name=f"{self.name}--p{priority}", priorities=1, topics=(), exchange=None, routing_key=""
+            )
             for priority in range(self.priorities - 1, 0, -1)
         ]
         return (*higher, replace(self, priorities=1))

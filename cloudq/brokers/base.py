@@ -34,6 +34,7 @@ class Limits:
         paid_batch: How many messages one request carries, where each request is paid for: workers wait a
             moment to fill them. None where it costs nothing.
         topics: Whether queues can subscribe to topics.
+        exchanges: Whether queues can be bound to AMQP exchanges.
         max_topic_delay: The longest delay of a published message, in seconds; None for any.
         max_topic_body_bytes: The largest body of a published message; None for any.
     """
@@ -51,6 +52,7 @@ class Limits:
     peeks_unseen: bool = True
     paid_batch: int | None = None
     topics: bool = True
+    exchanges: bool = False
     max_topic_delay: float | None = None
     max_topic_body_bytes: int | None = None
 

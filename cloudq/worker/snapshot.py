@@ -58,17 +58,7 @@ class Snapshot:
             {
                 "name": self.name,
                 "settings": dict(self.settings),
-                "queues": [
-                    {
-                        "name": queue.name,
-                        "lease": queue.lease_seconds,
-                        "max_receives": queue.max_receives,
-                        "consumer": queue.consumer,
-                        "priorities": queue.priorities,
-                        "topics": list(queue.topics),
-                    }
-                    for queue in self.queues.values()
-                ],
+                "queues": [{**asdict(queue), "lease": queue.lease_seconds} for queue in self.queues.values()],
                 "limits": dict(self.limits),
                 "policies": {
                     name: {"retries": policy.retries, "backoff": asdict(policy.backoff)}

@@ -129,6 +129,17 @@ def _refuse_unshared(app: App) -> None:
         )
 
 
+def _refuse_longer_than_leases(app: App, snapshot: Snapshot) -> None:
+    longest = app.broker.limits.max_lease
+    for task, limit in snapshot.limits.items():
+        if longest is not None and limit > longest:
+            scheme = app.conf.settings.broker_url.partition(":")[0]
+            raise ConfigurationError(
+                f"Task {task!r} may run for {limit:g} s, and {scheme} gives a message to somebody else after "
+                f"{longest:g} s: lower its time_limit, or see what the broker's page says of long leases."
+            )
+
+
 def _leave() -> None:
     """End the process without waiting for what is still under way: a task's thread, a long poll."""
     logging.shutdown()
@@ -147,6 +158,7 @@ def _started(options: Options, snapshot: Snapshot, app: App) -> Started:
     pool = snapshot.settings["worker_pool"]
     children, slots = shape(pool, snapshot.settings["worker_concurrency"], options.program.processes)
     queues = _queues(options.queues, snapshot, app.conf.settings.broker_url)
+    _refuse_longer_than_leases(app, snapshot)
     plan = Plan(
         queues=queues,
         is_strict=bool(options.queues),

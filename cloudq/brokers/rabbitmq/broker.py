@@ -33,6 +33,7 @@ class RabbitmqBroker:
             max_lease=address.ack_timeout,
             ordered_groups=False,
             peeks_unseen=False,
+            exchanges=True,
             max_topic_delay=0.0,  # each subscriber would need a way of its own
         )
         self._address = address

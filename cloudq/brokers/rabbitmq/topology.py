@@ -52,13 +52,18 @@ class Topology:
 
     def declare(self, queue: Queue) -> None:
         """Declare a queue with its dead-letter queue."""
-        self._queue(queue.dead_letter, self._limited(DEAD_DELIVERY_LIMIT))
+        self._declare(queue.dead_letter, self._limited(DEAD_DELIVERY_LIMIT))
         arguments = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": queue.dead_letter}
-        self._queue(queue.name, {**self._limited(DELIVERY_LIMIT), **self._sure(arguments)})
+        self._declare(queue.name, {**self._limited(DELIVERY_LIMIT), **self._sure(arguments)})
         self._known |= {queue.name, queue.dead_letter}
         for topic in queue.topics:
             self.declare_topics()
             self._bind(queue.name, TOPICS, topic)
+
+        if queue.exchange:
+            declared = spec.Exchange.Declare(exchange=queue.exchange, type=queue.exchange_type, durable=True)
+            self._of(queue.name, declared)
+            self._bind(queue.name, queue.exchange, queue.routing_key)
 
     def declare_topics(self) -> None:
         """Declare what topics' messages go to."""
@@ -124,7 +129,7 @@ class Topology:
             "x-message-ttl": delays.UNIT_MS << level,
             "x-dead-letter-exchange": delays.exchange(level - 1),
         }
-        self._queue(name, self._sure(arguments))
+        self._declare(name, self._sure(arguments))
         self._bind(name, delays.exchange(level), delays.bit_pattern(level, queue))
         self._levels.add((queue, level))
 
@@ -138,7 +143,7 @@ class Topology:
     def _bind(self, queue: str, exchange: str, key: str) -> None:
         self._of(queue, spec.Queue.Bind(queue=queue, exchange=exchange, routing_key=key))
 
-    def _queue(self, name: str, arguments: Mapping[str, Any]) -> None:
+    def _declare(self, name: str, arguments: Mapping[str, Any]) -> None:
         typed = {"x-queue-type": self._queue_type, **arguments}
         self._of(name, spec.Queue.Declare(queue=name, durable=True, arguments=typed))
 
