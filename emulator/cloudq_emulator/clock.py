@@ -9,10 +9,15 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+_EARLIEST, _LATEST = 0.0, 221_845_392_000.0
+"""1970 and 9000: between them every service can write a time down."""
+_FASTEST: Final = 1_000_000.0
+"""Seconds for each real one, at most; from now to the latest takes days even so."""
 
 __all__ = ["Course", "MovableClock", "real_now", "real_seconds"]
 
@@ -81,9 +86,9 @@ class MovableClock:
         self._move(now=now, monotonic=monotonic)
 
     def rescale(self, scale: float) -> None:
-        """Let `scale` seconds pass here for each real one (> 0)."""
-        if not scale > 0:
-            raise ValueError("scale must be > 0; use freeze to stop the clock")
+        """Let `scale` seconds pass here for each real one (> 0, a million at most)."""
+        if not 0 < scale <= _FASTEST:
+            raise ValueError(f"scale must be > 0 and <= {_FASTEST:g}; use freeze to stop the clock")
         now, monotonic = self.now(), self.monotonic()
         self.scale = scale
         self._move(now=now, monotonic=monotonic)
@@ -156,6 +161,8 @@ class MovableClock:
                 self._moved.wait(None if self.frozen else left / self.scale)
 
     def _move(self, *, now: float, monotonic: float) -> None:
+        if not _EARLIEST <= now <= _LATEST:  # nor is NaN
+            raise ValueError("the clock goes from the year 1970 to 9000")
         self.is_real = False
         self._rebase(now=now, monotonic=monotonic)
         with self._moved:

@@ -105,7 +105,7 @@ class Control:
             return _ok({"status": "ok"})
         if self._site.owns(path):
             return self._site.answer(request)
-        route = self._routes.get((request.method, path))
+        route = self._routes.get(("GET" if request.method == "HEAD" else request.method, path))
         if route is not None:
             return route(request)
         fault = _FAULT_PATH.fullmatch(path)
@@ -136,7 +136,7 @@ class Control:
     def _move_clock(self, request: Request) -> Response:
         try:
             _move(self._clock, orjson.loads(request.body or b"{}"))
-        except (ValueError, TypeError, AttributeError) as error:
+        except ValueError as error:
             return _error(
                 400, f"{error}. Send one of advance (seconds), set (RFC 3339), freeze (bool), scale (> 0)."
             )
@@ -205,17 +205,17 @@ class FaultOrders:
         return fault
 
 
-def _move(clock: MovableClock, order: dict[str, Any]) -> None:
-    if len(order) != 1:
-        raise ValueError(f"Exactly one thing can be done to the clock at a time, not {len(order)}")
+def _move(clock: MovableClock, order: object) -> None:
+    if not isinstance(order, dict) or len(order) != 1:
+        raise ValueError(f"Exactly one thing can be done to the clock at a time, not {order}")
     match order:
-        case {"advance": float() | int() as seconds}:
+        case {"advance": float() | int() as seconds} if not isinstance(seconds, bool):
             clock.advance(seconds)
         case {"set": str() as moment}:
             clock.set(_instant(moment))
         case {"freeze": bool() as frozen}:
             clock.freeze(frozen=frozen)
-        case {"scale": float() | int() as scale}:
+        case {"scale": float() | int() as scale} if not isinstance(scale, bool):
             clock.rescale(scale)
         case _:
             raise ValueError(f"The clock doesn't understand {order}")

@@ -173,6 +173,9 @@ def test_the_clock_can_be_moved(emulator, get, post):
     assert "2040-01-01 12:00:0" in page.sections["clock"][1]
     assert "stands still" in page.sections["clock"]
     assert "advance must be" in post("clock", advance="-1").alert
+    assert "1970 to 9000" in post("clock", advance="nan").alert
+    assert post("clock").alert == "The form lacks 'advance'."
+    assert post("purge").alert == "The form lacks 'arn'."
     post("clock", freeze="False")
     assert "stands still" not in get().sections["clock"]
 

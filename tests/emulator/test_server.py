@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 import urllib.parse
+from datetime import datetime
 
 import pytest
 
@@ -114,13 +116,28 @@ def test_the_clock_advances_sets_freezes_and_scales(emulator):
 
 
 @pytest.mark.parametrize(
-    "order", [{}, {"advance": -1}, {"set": "soon"}, {"scale": 0}, {"freeze": True, "advance": 1}]
+    "order",
+    [
+        *({}, [], [1], "x", {"advance": -1}, {"advance": True}, {"advance": 1e12}, {"advance": 1e300}),
+        *({"set": "soon"}, {"set": "1969-01-01T00:00:00Z"}, {"set": "9999-12-31T23:59:59Z"}),
+        *({"scale": 0}, {"scale": 1e308}, {"freeze": 1}, {"freeze": True, "advance": 1}),
+    ],
 )
-def test_the_clock_refuses_what_it_does_not_understand(emulator, order):
+def test_the_clock_refuses_what_it_does_not_understand_and_stays(emulator, order):
     status, answer = emulator.control("POST", "/_cloudq/clock", order)
 
     assert status == 400
     assert "advance (seconds)" in answer["error"]
+    shown = emulator.control("GET", "/_cloudq/clock")[1]
+    assert abs(datetime.fromisoformat(shown["now"]).timestamp() - time.time()) < 10
+    assert (shown["frozen"], shown["scale"]) == (False, 1.0)
+
+
+def test_health_answers_those_who_ask_for_the_head_alone(raw):
+    raw.sendall(b"HEAD /_cloudq/health HTTP/1.1\r\nConnection: close\r\n\r\n")
+
+    with raw.makefile("rb") as stream:
+        assert stream.read().startswith(b"HTTP/1.1 200 OK")
 
 
 def test_timestamps_in_answers_follow_the_clock(emulator, sqs):

@@ -95,8 +95,8 @@ class Site:
         back = overview.link_to(queue) if queue is not None else f"{_HOME}/"
         try:
             action(values)
-        except (SqsError, ValueError) as error:
-            text = error.message if isinstance(error, SqsError) else str(error)
+        except (SqsError, ValueError, KeyError) as error:
+            text = _text_of(error)
             back += f"{'&' if '?' in back else '?'}error={quote(text)}"
         return Response(_SEE_OTHER, b"", b"text/html", ((b"Location", back.encode()),))
 
@@ -123,6 +123,16 @@ class Site:
         if operation != "StartMessageMoveTask":
             params = {"QueueUrl": f"{self._sqs.origin}/{account}/{name}", **params}
         self._sqs.perform(operation, self._sqs.begin(params, account=account, region=region))
+
+
+def _text_of(error: Exception) -> str:
+    match error:
+        case SqsError():
+            return error.message
+        case KeyError():
+            return f"The form lacks {error}."
+        case _:
+            return str(error)
 
 
 def _values(form: str) -> dict[str, str]:
