@@ -72,15 +72,16 @@ def write_shop(folder: Path, options: str) -> None:
     (folder / "shop.py").write_text(textwrap.dedent(code))
 
 
+KINDS = (".py", "py.typed", ".sql", ".lua", ".html", ".css", ".js")
+
+
 def test_wheel_holds_the_three_packages_and_nothing_else(wheel: Path):
     names = [name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name]
     tops = {name.partition("/")[0] for name in names}
 
     assert tops == {"cloudq", "cloudq_emulator", "cloudq_infra"}
     assert {f"{top}/py.typed" for top in tops} <= set(names)
-    assert not [
-        name for name in names if not name.endswith((".py", "py.typed", ".sql", ".html", ".css", ".js"))
-    ]
+    assert not [name for name in names if not name.endswith(KINDS)]
     assert not [name for name in names if "tests/" in name or "/test_" in name or "examples" in name]
 
 

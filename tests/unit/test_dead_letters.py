@@ -125,13 +125,9 @@ class TestLooking:
         delivery = shop.app.broker.receive(["emails-dead"], limit=1, lease=1, wait=0)[0]
         cut = Reason("failed", "cut", traceback="Traceback […] LookupError", queue="emails")
         shop.app.broker.ack([delivery])
-        letter = type(letter)(type(delivery)(**{**as_dict(delivery), "reason": cut}), letter.message)
+        letter = type(letter)(delivery._replace(reason=cut), letter.message)
 
         assert shop.letters.traceback(letter) == whole
-
-
-def as_dict(delivery):
-    return {name: getattr(delivery, name) for name in delivery.__slots__}
 
 
 class TestRedrive:
