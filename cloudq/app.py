@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar, Unpack, cast, overload
 
 from cloudq.backends.base import Backend
 from cloudq.brokers.base import Broker, QueueStats
@@ -27,10 +27,12 @@ from cloudq.errors import (
     UnsupportedError,
 )
 from cloudq.options import TaskKeywords, task_options
-from cloudq.pauses import Pauses
 from cloudq.queues import Queue, base_name, priority_of, route
 from cloudq.results import ResultStore
 from cloudq.tasks import BoundTask, Call, Task, TaskOptions
+
+if TYPE_CHECKING:  # a Lambda function has no use for it
+    from cloudq.pauses import Pauses
 
 __all__ = ["App", "default_app", "load"]
 
@@ -217,6 +219,8 @@ class App:
     @property
     def pauses(self) -> Pauses | None:
         """Which queues are paused; None where no backend is configured, so that none can be."""
+        from cloudq.pauses import Pauses
+
         backend = self.backend
         return None if backend is None else Pauses(backend)
 
