@@ -4,7 +4,7 @@ import pytest
 
 from cloudq.brokers import sqs
 from cloudq.clock import SystemClock
-from cloudq.testing import TopiclessBrokerContract
+from cloudq.testing import BrokerContract
 from tests.emulator_process import emulator_process
 
 
@@ -14,7 +14,7 @@ def emulator():
         yield emulator
 
 
-class TestSqsBroker(TopiclessBrokerContract):
+class TestSqsBroker(BrokerContract):
     url = "sqs://?prefix=shop-"
 
     @pytest.fixture

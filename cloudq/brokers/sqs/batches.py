@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cloudq.brokers.sqs.refusals import plain_code
-from cloudq.brokers.sqs.transport import AnswerLostError, Transport
+from cloudq.brokers.sqs.transport import AnswerLostError
 from cloudq.clock import Clock
 from cloudq.errors import BrokerUnavailableError
 
@@ -37,27 +37,28 @@ class Failed:
     is_ours: bool
 
 
+BatchRequest = Callable[[Sequence[Mapping[str, Any]]], Mapping[str, Any]]
+
 Answered = Succeeded | Failed | BrokerUnavailableError
 """The error answers for an entry whose request failed as a whole: `AnswerLostError` where it may be done."""
 
 
 def request_batch(
-    transport: Transport, clock: Clock, operation: str, url: str, entries: Sequence[Mapping[str, Any]]
+    request: BatchRequest, clock: Clock, operation: str, entries: Sequence[Mapping[str, Any]]
 ) -> list[Answered]:
     """Make one batch request, and further ones for those entries that failed through no fault of theirs.
 
     Args:
-        transport: What carries it.
+        request: Makes it, with entries that have ids.
         clock: What measures the pauses between.
         operation: As in the API Reference: `SendMessageBatch`.
-        url: The queue's.
         entries: At most ten, without ids.
     """
     answers: list[Answered] = [Failed("", "", is_ours=False)] * len(entries)
     left = list(range(len(entries)))
     for pause in (*PAUSES, None):
         named = [{"Id": str(index), **entries[index]} for index in left]
-        for index, answer in zip(left, _request(transport, operation, url, named), strict=True):
+        for index, answer in zip(left, _request(request, operation, named), strict=True):
             answers[index] = answer
         left = [index for index in left if _is_worth_a_try(answers[index])]
         if not left or pause is None:
@@ -75,11 +76,9 @@ def raise_if_out_of_reach(answers: Sequence[Answered]) -> None:
         raise BrokerUnavailableError(str(errors[0]), queue=errors[0].queue) from errors[0]
 
 
-def _request(
-    transport: Transport, operation: str, url: str, entries: Sequence[Mapping[str, Any]]
-) -> list[Answered]:
+def _request(request: BatchRequest, operation: str, entries: Sequence[Mapping[str, Any]]) -> list[Answered]:
     try:
-        answer = transport.call(operation, QueueUrl=url, Entries=entries)
+        answer = request(entries)
     except BrokerUnavailableError as error:
         return [error] * len(entries)
     failed = {entry["Id"]: _failed(entry) for entry in answer.get("Failed", ())}

@@ -1,4 +1,4 @@
-"""Requests through boto3, which is imported with the first of them: it takes a third of a second."""
+"""Requests to SQS, SNS or STS through boto3, imported with the first of them: a third of a second."""
 
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 # botocore ships no types.
@@ -6,13 +6,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 from cloudq.brokers.sqs.boto_errors import translated
-from cloudq.brokers.sqs.lean.places import CA_BUNDLES, Place, plain
-from cloudq.brokers.sqs.lean.signing import Credentials
 from cloudq.brokers.sqs.names import Names, named_in
 from cloudq.brokers.sqs.urls import SqsUrl
 from cloudq.config import environment
@@ -40,38 +39,33 @@ class BotoTransport:
 
     Args:
         url: Where the queues are.
+        service: AWS's name for what it talks to.
     """
 
-    def __init__(self, url: SqsUrl) -> None:
+    def __init__(self, url: SqsUrl, service: str = "sqs") -> None:
         self._url = url
+        self._service = service
         self._names = Names(url.prefix)
         self._holders = PerProcess(_Holder)
 
     @property
     def endpoint(self) -> str:
-        with translated("ReceiveMessage", "", self._names, self._place):
+        with self.translated("ReceiveMessage"):
             return self._client().meta.endpoint_url
 
     @property
     def region(self) -> str:
-        with translated("ReceiveMessage", "", self._names, self._place):
+        with self.translated("ReceiveMessage"):
             return self._client().meta.region_name
 
-    def place(self) -> Place | None:
-        """Where botocore finds SQS and who asks, by all of AWS's files; None where only it can get there."""
-        with translated("ReceiveMessage", "", self._names, self._place):
-            meta = self._client().meta
-            from botocore.session import Session
-
-            endpoint = plain(meta.endpoint_url)
-            if endpoint is None:
-                return None
-            configured: Any = Session().get_config_variable("ca_bundle")
-            ca_bundle = cast("str | None", configured) or environment(CA_BUNDLES[-1])
-            return Place(endpoint, meta.region_name, _BotoCredentials(self._names, self._place), ca_bundle)
+    @contextmanager
+    def translated(self, operation: str, full_name: str = "") -> Generator[None]:
+        """Raise what botocore raises within as an error of cloudq."""
+        with translated(operation, full_name, self._names, self._place, self._service):
+            yield
 
     def call(self, operation: str, **params: Any) -> dict[str, Any]:
-        with translated(operation, named_in(params), self._names, self._place):
+        with self.translated(operation, named_in(params)):
             client = self._client()
             from botocore import xform_name
 
@@ -89,7 +83,7 @@ class BotoTransport:
         client = holder.client
         if client is None:
             with holder.lock:
-                client = holder.client = holder.client or _make_client(self._url)
+                client = holder.client = holder.client or _make_client(self._url, self._service)
         return client
 
     def _place(self) -> str:
@@ -99,39 +93,7 @@ class BotoTransport:
         return f"{meta.region_name} at {meta.endpoint_url}"
 
 
-class _BotoCredentials:
-    """What boto3's own chain finds: profiles, SSO, web identities, an instance's role. It renews them."""
-
-    def __init__(self, names: Names, place: Callable[[], str]) -> None:
-        self._names = names
-        self._place = place
-        self._lock = threading.Lock()
-        self._found: Any = None
-
-    def get(self) -> Credentials:
-        with translated("ReceiveMessage", "", self._names, self._place):
-            found = self._found
-            if found is None:
-                with self._lock:  # sessions, which walk the chain, aren't thread-safe
-                    found = self._found = self._found or _find_credentials()
-            frozen = found.get_frozen_credentials()
-            return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
-
-    def refresh(self) -> None:
-        self._found = None
-
-
-def _find_credentials() -> Any:
-    from botocore.exceptions import NoCredentialsError
-    from botocore.session import Session
-
-    found = Session().get_credentials()
-    if found is None:
-        raise NoCredentialsError
-    return found
-
-
-def _make_client(url: SqsUrl) -> Any:
+def _make_client(url: SqsUrl, service: str) -> Any:
     try:
         from boto3.session import Session
         from botocore.config import Config
@@ -148,4 +110,4 @@ def _make_client(url: SqsUrl) -> Any:
         tcp_keepalive=True,
     )
     region = url.region or environment("AWS_DEFAULT_REGION") or environment("AWS_REGION")
-    return Session().client("sqs", region_name=region, endpoint_url=url.endpoint, config=config)
+    return Session().client(service, region_name=region, endpoint_url=url.endpoint, config=config)

@@ -28,7 +28,9 @@ _NO_REGION = (
 
 
 @contextmanager
-def translated(operation: str, full_name: str, names: Names, place: Callable[[], str]) -> Generator[None]:
+def translated(
+    operation: str, full_name: str, names: Names, place: Callable[[], str], service: str = "sqs"
+) -> Generator[None]:
     """Raise what botocore raises within as an error of cloudq.
 
     Args:
@@ -36,6 +38,7 @@ def translated(operation: str, full_name: str, names: Names, place: Callable[[],
         full_name: The queue's name on AWS; empty where it is about none.
         names: What makes that the queue's own name.
         place: Says where SQS is, once a client knows.
+        service: AWS's name for what is asked.
     """
     try:
         yield
@@ -45,7 +48,7 @@ def translated(operation: str, full_name: str, names: Names, place: Callable[[],
         from botocore import exceptions as boto
 
         if isinstance(error, boto.ClientError):
-            raise error_of(_refusal(error, operation, full_name, place()), names) from error
+            raise error_of(_refusal(error, operation, full_name, place(), service), names) from error
         queue = names.short(full_name) or None
         said = _configuration(error) or _network(error, operation, queue, place)
         if said is None:
@@ -53,10 +56,11 @@ def translated(operation: str, full_name: str, names: Names, place: Callable[[],
         raise said from error
 
 
-def _refusal(error: Any, operation: str, full_name: str, place: str) -> Refusal:
+def _refusal(error: Any, operation: str, full_name: str, place: str, service: str) -> Refusal:
     said = error.response.get("Error", {})
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
-    return Refusal(operation, full_name, said.get("Code", ""), said.get("Message", ""), int(status), place)
+    code, text = said.get("Code", ""), said.get("Message", "")
+    return Refusal(operation, full_name, code, text, int(status), place, service)
 
 
 def _configuration(error: Exception) -> CloudqError | None:

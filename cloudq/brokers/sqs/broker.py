@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from cloudq.brokers.base import Limits, QueueStats
 from cloudq.brokers.sqs.addresses import Addresses
+from cloudq.brokers.sqs.boto import BotoTransport
 from cloudq.brokers.sqs.creation import Creator
 from cloudq.brokers.sqs.dead_letters import DeadLetters
 from cloudq.brokers.sqs.delays import MAX_DELAY, MAX_LEASE, MAX_WAIT
@@ -18,11 +19,11 @@ from cloudq.brokers.sqs.release import Releaser
 from cloudq.brokers.sqs.requests import ReceiveRequests
 from cloudq.brokers.sqs.send import Sender
 from cloudq.brokers.sqs.settle import Settler
+from cloudq.brokers.sqs.topics import MAX_TOPIC_BYTES, Topics
 from cloudq.brokers.sqs.transport import Transport
-from cloudq.brokers.sqs.urls import is_loopback
+from cloudq.brokers.sqs.urls import SqsUrl, is_loopback
 from cloudq.clock import Clock
 from cloudq.delivery import Accepted, Answer, Delivery, Outgoing, Reason, Release
-from cloudq.errors import UnsupportedError
 from cloudq.queues import Queue
 
 __all__ = ["RECEIVE_ALLOWANCE", "SqsBroker"]
@@ -41,7 +42,8 @@ _LIMITS = Limits(
     any_bytes=False,
     peeks_unseen=False,
     paid_batch=MAX_ENTRIES,
-    topics=False,
+    max_topic_delay=0.0,
+    max_topic_body_bytes=MAX_TOPIC_BYTES,
 )
 
 
@@ -49,7 +51,9 @@ class SqsBroker:
     """Queues on SQS. A `Broker` and an `Inspector`.
 
     Args:
-        transport: What carries requests.
+        transport: What carries requests to SQS.
+        sns: What carries those to SNS, whose topics are ours; None makes one that uses boto3.
+        sts: What says whose account this is; None the same.
         clock: Time.
         prefix: What the queues' names on AWS begin with.
         create_queues: Whether `declare` makes what is missing; None: on a loopback endpoint only.
@@ -60,6 +64,8 @@ class SqsBroker:
         self,
         transport: Transport,
         *,
+        sns: Transport | None = None,
+        sts: Transport | None = None,
         clock: Clock,
         prefix: str = "",
         create_queues: bool | None = None,
@@ -81,6 +87,15 @@ class SqsBroker:
         )
         self._releaser = Releaser(self._sender, self._settler, clock)
         self._dead_letters = DeadLetters(self._sender, self._settler, clock)
+        self._topics = Topics(
+            transport,
+            sns or BotoTransport(SqsUrl(prefix=prefix), "sns"),
+            sts or BotoTransport(SqsUrl(prefix=prefix), "sts"),
+            addresses=addresses,
+            names=names,
+            clock=clock,
+            makes=self._creates,
+        )
         self._inspection = Inspection(transport, addresses, names, requests, self._settler)
 
     @property
@@ -88,17 +103,15 @@ class SqsBroker:
         return _LIMITS
 
     def declare(self, queue: Queue) -> None:
-        if queue.topics:
-            raise UnsupportedError("SQS has no topics here yet.", queue=queue.name)
-        create = self._create_queues
-        if create or (create is None and is_loopback(self._transport.endpoint)):
+        if self._creates():
             self._creator.declare(queue)
+            self._topics.subscribe(queue)
 
     def send(self, queue: str, messages: Sequence[Outgoing]) -> list[Accepted]:
         return self._sender.send(queue, messages)
 
     def publish(self, topic: str, messages: Sequence[Outgoing]) -> list[Accepted]:
-        raise UnsupportedError(f"Topic {topic!r} can't take {len(messages)} messages: none on SQS yet.")
+        return self._topics.publish(topic, messages)
 
     def receive(self, queues: Sequence[str], *, limit: int, lease: float, wait: float) -> list[Delivery]:
         return self._receiver.receive(queues, limit=min(limit, _LIMITS.max_receive), lease=lease, wait=wait)
@@ -129,4 +142,9 @@ class SqsBroker:
 
     def close(self) -> None:
         """Let go of connections; polls on their way end by themselves, and what they bring is given back."""
+        self._topics.close()
         self._receiver.close(self._transport.close)
+
+    def _creates(self) -> bool:
+        create = self._create_queues
+        return is_loopback(self._transport.endpoint) if create is None else create

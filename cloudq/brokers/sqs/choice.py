@@ -7,6 +7,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
+from cloudq.brokers.sqs.boto import BotoTransport
 from cloudq.brokers.sqs.names import Names
 from cloudq.brokers.sqs.transport import Transport
 from cloudq.brokers.sqs.urls import SqsUrl
@@ -64,7 +65,7 @@ class ChosenTransport:
 
 
 def _choose(url: SqsUrl) -> Transport:
-    from cloudq.brokers.sqs.boto import BotoTransport
+    from cloudq.brokers.sqs.boto_place import place_by_botocore
     from cloudq.brokers.sqs.lean.places import in_environment, unusual
     from cloudq.brokers.sqs.lean.snapshots import after_restore
     from cloudq.brokers.sqs.lean.transport import LeanTransport
@@ -79,7 +80,7 @@ def _choose(url: SqsUrl) -> Transport:
     # Not the app's clock, which may be an emulator's or a test's: AWS compares it with the time.
     clock = SystemClock()
     boto = BotoTransport(url)
-    place = in_environment(url, environment, clock) or boto.place()
+    place = in_environment(url, environment, clock) or place_by_botocore(boto)
     if place is None:
         logger.debug(
             "requests to SQS go through boto3, which AWS's configuration files ask for",

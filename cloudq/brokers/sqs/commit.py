@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from cloudq.brokers.sqs.entries import Entry
+from cloudq.brokers.sqs.entries import MAX_BYTES, Entry
 from cloudq.brokers.sqs.packing import Backlog, Ticket
 from cloudq.brokers.sqs.transport import AnswerLostError
 
@@ -27,12 +27,13 @@ class GroupCommit:
 
     Args:
         send: Sends a batch and answers for each of its entries.
+        max_bytes: Of a batch.
     """
 
-    def __init__(self, send: Callable[[list[Entry]], list[Any]]) -> None:
+    def __init__(self, send: Callable[[list[Entry]], list[Any]], max_bytes: int = MAX_BYTES) -> None:
         self._send = send
         self._changed = threading.Condition()
-        self._backlog = Backlog()
+        self._backlog = Backlog(max_bytes)
         self._on_the_way: list[list[Ticket]] = []
 
     def submit(self, entries: Sequence[Entry]) -> list[Any]:

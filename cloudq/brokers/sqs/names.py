@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cloudq.errors import ConfigurationError
+from cloudq.queues import FIFO_SUFFIX
 
 __all__ = ["Names", "named_in"]
 
@@ -41,13 +42,20 @@ class Names:
             )
         return name
 
+    def topic(self, topic: str) -> str:
+        """A topic's name on AWS, which knows no dots; two hyphens, which no topic has here, stand for one."""
+        stem = topic.removesuffix(FIFO_SUFFIX)
+        return self.prefix + stem.replace(".", "--") + topic[len(stem) :]
+
     def short(self, full: str) -> str:
         """The name in cloudq."""
         return full.removeprefix(self.prefix)
 
 
 def named_in(params: Mapping[str, Any]) -> str:
-    """The name on AWS of the queue that a request is about; empty where it is about none."""
+    """The name on AWS of the queue or topic that a request is about; empty where it is about none."""
+    if "TopicArn" in params:
+        return str(params["TopicArn"]).rpartition(":")[2]
     if "QueueUrl" in params:
         return str(params["QueueUrl"]).rpartition("/")[2]
-    return str(params.get("QueueName", ""))
+    return str(params.get("QueueName", params.get("Name", "")))

@@ -37,8 +37,13 @@ class Ticket:
 
 @dataclass(slots=True)
 class Backlog:
-    """What waits to be sent to one queue, in order."""
+    """What waits to be sent to one queue, in order.
 
+    Args:
+        max_bytes: Of a batch.
+    """
+
+    max_bytes: int = MAX_BYTES
     _free: deque[Ticket] = field(default_factory=deque[Ticket])
     _lanes: dict[str, deque[Ticket]] = field(default_factory=dict[str, deque[Ticket]])
     _ready: deque[str] = field(default_factory=deque[str])
@@ -68,7 +73,7 @@ class Backlog:
     def take(self) -> list[Ticket]:
         """The next batch; `done` must follow."""
         batch: list[Ticket] = []
-        room = MAX_BYTES
+        room = self.max_bytes
         while self.has_batch() and len(batch) < MAX_ENTRIES:
             source = self._free or self._lanes[self._ready[0]]
             size = source[0].entry.size_bytes

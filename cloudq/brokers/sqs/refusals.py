@@ -15,8 +15,8 @@ _SERVICE_PREFIX = "AWS.SimpleQueueService."
 
 Source: SQS API Reference, read 2026-11."""
 
-_NOT_FOUND = {"NonExistentQueue", "QueueDoesNotExist", "InvalidAddress"}
-_DENIED = {"AccessDenied", "AccessDeniedException", "KmsAccessDenied"}
+_NOT_FOUND = {"NonExistentQueue", "QueueDoesNotExist", "InvalidAddress", "NotFound", "NotFoundException"}
+_DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "KmsAccessDenied"}
 _BAD_CREDENTIALS = {
     "AuthFailure", "InvalidAccessKeyId", "InvalidClientTokenId", "InvalidSecurity", "SignatureDoesNotMatch",
     "MissingAuthenticationToken", "UnrecognizedClientException",
@@ -33,6 +33,7 @@ _TRANSIENT = {
     "KmsThrottled": "the key service is throttling",
     "RequestLimitExceeded": "SQS is throttling",
     "SlowDown": "SQS is throttling",
+    "Throttled": "SNS is throttling",
     "Throttling": "SQS is throttling",
     "ThrottlingException": "SQS is throttling",
     "TooManyRequestsException": "SQS is throttling",
@@ -50,6 +51,7 @@ class Refusal:
         text: SQS's words.
         status: The HTTP status.
         place: Where: the region, and the endpoint where it isn't AWS's.
+        service: Who refused: `sqs`, `sns` or `sts`.
     """
 
     operation: str
@@ -58,6 +60,12 @@ class Refusal:
     text: str
     status: int
     place: str
+    service: str = "sqs"
+
+    @property
+    def kind(self) -> str:
+        """What the name is a name of."""
+        return "topic" if self.service == "sns" else "queue"
 
 
 def plain_code(code: str) -> str:
@@ -67,14 +75,16 @@ def plain_code(code: str) -> str:
 
 def error_of(refusal: Refusal, names: Names) -> BrokerError:
     """The error that tells cloudq's users what a refusal means."""
-    code, queue = plain_code(refusal.code), names.short(refusal.full_name) or None
+    code = plain_code(refusal.code)
+    queue = (names.short(refusal.full_name) or None) if refusal.kind == "queue" else None
+    service = refusal.service.upper()
     said = f"{refusal.operation} on {_queue(refusal)}"
     if code in _NOT_FOUND:
         return QueueNotFoundError(_missing(refusal), queue=queue)
     if code in _DENIED:
         return RefusedError(
-            f"AWS denied sqs:{_action(refusal.operation)} on {_queue(refusal)}: {refusal.text} "
-            "Grant it in the role's policy, or in the queue's.",
+            f"AWS denied {refusal.service}:{_action(refusal.operation)} on {_queue(refusal)}: {refusal.text} "
+            f"Grant it in the role's policy, or in the {refusal.kind}'s.",
             queue=queue,
             code=code,
         )
@@ -88,17 +98,18 @@ def error_of(refusal: Refusal, names: Names) -> BrokerError:
     if code in _TRANSIENT:
         return BusyError(f"{said}: {_TRANSIENT[code]} ({code}). Try again later.", queue=queue)
     if refusal.status >= 500:  # SQS may have done it before it failed
-        return AnswerLostError(f"{said}: SQS failed ({code}: {refusal.text}). Try again.", queue=queue)
-    return RefusedError(f"{said}: SQS refused: {code}: {refusal.text}", queue=queue, code=code)
+        return AnswerLostError(f"{said}: {service} failed ({code}: {refusal.text}). Try again.", queue=queue)
+    return RefusedError(f"{said}: {service} refused: {code}: {refusal.text}", queue=queue, code=code)
 
 
 def _queue(refusal: Refusal) -> str:
-    return f"queue {refusal.full_name!r} ({refusal.place})" if refusal.full_name else refusal.place
+    return f"{refusal.kind} {refusal.full_name!r} ({refusal.place})" if refusal.full_name else refusal.place
 
 
 def _missing(refusal: Refusal) -> str:
     return (
-        f"There is no queue {refusal.full_name!r} in {refusal.place} (or this account may not see it). "
+        f"There is no {refusal.kind} {refusal.full_name!r} in {refusal.place} (or this account may not see "
+        "it). "
         "Deploy the template that makes it, or set CLOUDQ_CREATE_QUEUES=true to have it made."
     )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from cloudq.brokers.sqs.addresses import Addresses
 from cloudq.brokers.sqs.batches import Answered, Failed, Succeeded, raise_if_out_of_reach, request_batch
@@ -14,7 +15,7 @@ from cloudq.delivery import Accepted, NotSent, Outgoing, Sent, Unknown
 from cloudq.errors import BrokerUnavailableError, MessageTooLargeError
 from cloudq.processes import PerProcess
 
-__all__ = ["Sender"]
+__all__ = ["Sender", "accepted"]
 
 
 class Sender:
@@ -43,8 +44,8 @@ class Sender:
         ]
         answers = self._commit(queue).submit(entries)
         raise_if_out_of_reach(answers)
-        accepted = map(_accepted, answers)
-        return [next(accepted) if why is None else NotSent(why, retryable=False) for why in refusals]
+        told = map(accepted, answers)
+        return [next(told) if why is None else NotSent(why, retryable=False) for why in refusals]
 
     def _commit(self, queue: str) -> GroupCommit:
         url = self._addresses.of(queue)  # here, so that a missing queue is told to each caller by itself
@@ -54,8 +55,10 @@ class Sender:
         return commits[queue]
 
     def _send_batch(self, url: str, entries: list[Entry]) -> list[Answered]:
-        fields = [entry.fields for entry in entries]
-        return request_batch(self._transport, self._clock, "SendMessageBatch", url, fields)
+        def request(named: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+            return self._transport.call("SendMessageBatch", QueueUrl=url, Entries=named)
+
+        return request_batch(request, self._clock, "SendMessageBatch", [entry.fields for entry in entries])
 
 
 def _check_sizes(queue: str, messages: Sequence[Outgoing]) -> None:
@@ -71,7 +74,8 @@ def _check_sizes(queue: str, messages: Sequence[Outgoing]) -> None:
             )
 
 
-def _accepted(answer: Answered) -> Accepted:
+def accepted(answer: Answered) -> Accepted:
+    """What became of one message, of what became of its entry."""
     match answer:
         case Succeeded():
             return Sent()

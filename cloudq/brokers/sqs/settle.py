@@ -107,9 +107,12 @@ class Settler:
         answered: list[Answered] = []
         for start in range(0, len(entries), MAX_ENTRIES):
             batch = entries[start : start + MAX_ENTRIES]
-            answered += request_batch(self._transport, self._clock, operation, url, batch)
+            answered += request_batch(partial(self._request, operation, url), self._clock, operation, batch)
         raise_if_out_of_reach(answered)
         return [_answer(one) for one in answered]
+
+    def _request(self, operation: str, url: str, entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        return self._transport.call(operation, QueueUrl=url, Entries=entries)
 
 
 def _tried(call: Callable[[], Sequence[Answer]]) -> Sequence[Answer] | BrokerError:
