@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         ResultError,
         ResultTimeoutError,
         Retry,
+        SoftTimeLimitError,
         TaskError,
         TaskFailedError,
     )
@@ -57,6 +58,7 @@ __all__ = [
     "ResultError",
     "ResultTimeoutError",
     "Retry",
+    "SoftTimeLimitError",
     "TaskError",
     "TaskFailedError",
     "exponential",

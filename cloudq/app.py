@@ -202,8 +202,10 @@ class App:
     def backend(self) -> Backend | None:
         """The result backend; None where none is configured."""
         settings = self.conf.settings
+        if self._backend is not None or not settings.has_results:
+            return self._backend
         with self._lock:
-            if self._backend is None and settings.has_results:
+            if self._backend is None:
                 module = _implementation("backends", _BACKENDS, "result_backend", settings.result_backend)
                 self._backend = cast("Backend", module.connect(settings.result_backend, clock=self.clock))
             return self._backend

@@ -72,7 +72,7 @@ def decode(data: bytes) -> Message:
     fields = _object(data)
     _check_version(fields, data)
     try:
-        return Message(**{name: read(fields[name]) for name, read in _READERS.items() if name in fields})
+        return Message(**{name: _READERS[name](value) for name, value in fields.items() if name in _READERS})
     except (TypeError, ValueError, OverflowError) as error:
         raise DecodeError(f"The body is no cloudq message: {_complaint(fields)}.", data) from error
 
@@ -103,12 +103,23 @@ def _number(literal: str) -> float:
     return value
 
 
-_from_json = json.JSONDecoder(parse_float=_number, parse_constant=_number).decode
+_from_json = json.JSONDecoder(parse_float=_number, parse_constant=_number).raw_decode
+
+
+_WHITESPACE = " \t\n\r"
+"""JSON's. Source: RFC 8259, section 2, read 2026-11."""
+
+
+def _value(text: str) -> object:
+    value, end = _from_json(text)
+    if end != len(text):
+        raise ValueError(f"more follows its end: {text[end : end + 20]!r}")
+    return value
 
 
 def _object(data: bytes) -> Mapping[str, Any]:
     try:
-        value: object = _from_json(data.decode())
+        value = _value(data.decode().strip(_WHITESPACE))
     except (ValueError, RecursionError) as error:
         raise DecodeError(f"The body isn't JSON: {error}.", data) from error
     if not isinstance(value, dict):

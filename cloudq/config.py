@@ -26,7 +26,7 @@ __all__ = ["Conf", "Settings", "Source", "environment", "is_route_options", "mod
 PREFIX = "CLOUDQ_"
 CLOCK = "CLOUDQ_CLOCK"
 """Set by the emulator for its commands and tests: the file of its clock, which apps there follow."""
-Pool = Literal["prefork", "thread", "solo"]
+Pool = Literal["prefork", "thread", "asyncio", "gevent", "solo"]
 Source = Literal["command line", "environment", "code", "file", "default"]
 
 _MANAGED = ("AWS_LAMBDA_FUNCTION_NAME", "ECS_CONTAINER_METADATA_URI_V4", "KUBERNETES_SERVICE_HOST")
@@ -55,14 +55,17 @@ class Settings:
     options, the first that fits counting; a dict of the same; or a function of the name."""
     task_time_limit: float | None = None
     """Seconds after which a run is killed, where the task names none."""
+    task_soft_time_limit: float | None = None
+    """Seconds after which `SoftTimeLimitError` is raised in a run, where the task names none."""
     task_lease: float = 60.0
     """Seconds that a received message is hidden from others; workers keep it alive."""
     create_queues: bool | None = None
     """Whether to make missing queues on SQS. Default: only on a loopback endpoint."""
     worker_pool: Pool = "prefork"
-    """How a worker runs tasks: in processes, in a process's threads, or in its own process."""
+    """How a worker runs tasks: in processes; in a process's threads, coroutines or greenlets; in its own
+    process."""
     worker_concurrency: int | None = None
-    """How many tasks a worker runs at once. Default: one a core."""
+    """How many tasks a worker runs at once. Default: one a core; 100 coroutines or greenlets."""
     worker_grace: float = 30.0
     """Seconds that running tasks are given when the worker stops."""
 

@@ -18,7 +18,8 @@ CloudqError
 │   └── BackendUnavailableError          transient
 ├── TaskError
 │   ├── UnknownTaskError
-│   └── TimeLimitError (TimeoutError)
+│   ├── TimeLimitError (TimeoutError)      the hard one: the run's process was killed
+│   └── SoftTimeLimitError (TimeoutError)  raised inside the run, for it to clean up
 └── ResultError
     ├── ResultTimeoutError (TimeoutError)
     └── TaskFailedError
@@ -178,6 +179,13 @@ class UnknownTaskError(TaskError):
 
 class TimeLimitError(TaskError, TimeoutError):
     """A task ran past its hard time limit and was stopped."""
+
+
+class SoftTimeLimitError(TaskError, TimeoutError):
+    """Raised inside a run that has passed its soft time limit: catch it to clean up."""
+
+    def __init__(self, message: str = "The run has passed its soft time limit.", *, task: str = "") -> None:
+        super().__init__(message, task=task)
 
 
 class ResultError(CloudqError):

@@ -8,125 +8,77 @@ but never the broker: settling the delivery is `cloudq.settling`'s.
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
-import inspect
-import logging
-import traceback
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, NamedTuple
 
 from cloudq.app import App
-from cloudq.codec import decode, encode
-from cloudq.delivery import Dead, Done, Execution, Ignored, Outcome, Reason, Requeue, RetryLater
-from cloudq.errors import (
-    ArgumentError,
-    BackendError,
-    ConfigurationError,
-    DecodeError,
-    EncodeError,
-    Ignore,
-    Reject,
-    Retry,
-    TimeLimitError,
-    UnknownVersionError,
-)
+from cloudq.attempt import Attempt, Context, counted, described, growing, wait_for_deploy
+from cloudq.codec import decode
+from cloudq.delivery import Dead, Execution, Ignored, Outcome, Reason, Requeue, RetryLater
+from cloudq.errors import BackendError, DecodeError, TimeLimitError, UnknownVersionError
 from cloudq.message import Message
 from cloudq.queues import FIFO_SUFFIX
-from cloudq.request import Request, running
 from cloudq.results import Record
 from cloudq.retry import GiveUp, RetryPolicy
-from cloudq.tasks import BoundTask, Task
 
-__all__ = ["Context", "crashed", "execute", "given_back", "timed_out"]
-
-logger = logging.getLogger(__name__)
-
-UNKNOWN_RECEIVES = 10
-"""Receives for which an unknown task or version is waited for: with doubling delays a little over a quarter
-of an hour, longer than a rolling deploy takes."""
+__all__ = ["Context", "crashed", "execute", "execute_async", "given_back", "timed_out"]
 
 UNCOUNTED_RECEIVES = 80
 """Receives that are no sign of poison where a broker can't be told not to count them (SQS): those of records
 that go back unrun, of a failed message's group-mates, of stops and of outages. Fewer than SQS's own redrive
 waits for, which would move the message without a reason."""
 
-LONGEST_DEFERRAL = 900.0
-"""Seconds; what SQS can delay a message by itself. Source: SQS SendMessage, DelaySeconds, read 2026-11."""
-
-
-def _never() -> bool:
-    return False
-
-
-def _nobody(seconds: float) -> None:
-    """Whom a run's time limit concerns where nobody can end it."""
-
-
-class Context(NamedTuple):
-    """Where and how a message arrived. A tuple, for speed.
-
-    Args:
-        queue: Where it was received.
-        receive_count: Deliveries so far, this one included.
-        max_receives: The queue's bound on receives that no failure explains.
-        has_count: Whether the body's `retries` is exact (`Limits.rewrites_on_release`).
-        deadline: When the consumer itself ends (Lambda), on the app's monotonic clock.
-        is_lease_lost: Says whether somebody else may have the message by now.
-        on_limit: Called as a run that has a time limit begins, with its seconds.
-    """
-
-    queue: str
-    receive_count: int = 1
-    max_receives: int = 10
-    has_count: bool = True
-    deadline: float | None = None
-    is_lease_lost: Callable[[], bool] = _never
-    on_limit: Callable[[float], object] = _nobody
-
 
 def execute(app: App, body: bytes, context: Context) -> Execution:
     """Run a message. What the task raises becomes an outcome; only what ends the process passes through."""
+    attempt = _admitted(app, body, context)
+    if isinstance(attempt, Execution):
+        return attempt
+    started_at = app.clock.monotonic()
+    outcome = attempt.run()
+    return _execution(outcome, attempt.message, attempt.failures + 1, app.clock.monotonic() - started_at)
+
+
+async def execute_async(app: App, body: bytes, context: Context) -> Execution:
+    """As `execute`, in the running event loop; what is no coroutine function runs in a thread beside it."""
+    from asyncio import to_thread
+
+    has_backend = app.results is not None  # which blocks
+    attempt = await to_thread(_admitted, app, body, context) if has_backend else _admitted(app, body, context)
+    if isinstance(attempt, Execution):
+        return attempt
+    started_at = app.clock.monotonic()
+    outcome = await (attempt.run_async() if attempt.task.is_async else to_thread(attempt.run))
+    return _execution(outcome, attempt.message, attempt.failures + 1, app.clock.monotonic() - started_at)
+
+
+def _admitted(app: App, body: bytes, context: Context) -> Attempt | Execution:
+    """The attempt that is due, or what becomes of a message that isn't run."""
     try:
         message = decode(body).received_from(context.queue)
     except UnknownVersionError as error:
-        return Execution(outcome=_wait_for_deploy(context, Reason("unknown_version", str(error))))
+        return Execution(outcome=wait_for_deploy(context, Reason("unknown_version", str(error))))
     except DecodeError as error:
         return Execution(outcome=Dead(Reason("bad_body", str(error))))
     task = app.tasks.get(message.task)
     if task is None:
         reason = Reason("unknown_task", _unknown(message.task, list(app.tasks)))
-        return _execution(_wait_for_deploy(context, reason), message, message.retries + 1)
-    return _run_known(app, task, message, context)
-
-
-def _run_known(app: App, task: Task[..., Any], message: Message, context: Context) -> Execution:
-    failures, started_at = message.retries, app.clock.monotonic()
+        return _execution(wait_for_deploy(context, reason), message, message.retries + 1)
+    results, failures = app.results, message.retries
     try:
-        record = app.results.load(message.id) if app.results else None
-        failures = _failures(message, context, record, has_backend=app.results is not None)
-        policy = task.options.policy.override(message.retry)
-        is_exact = context.has_count or app.results is not None
-        outcome = _admit(app, message, record)
-        outcome = outcome or _poison(message, context, failures if is_exact else 0, policy)
-        if outcome is None:
-            started_at = app.clock.monotonic()
-            outcome = _Attempt(app, task, message, context, failures, policy).run()
+        record = results.load(message.id) if results is not None else None
     except BackendError as error:
-        outcome = Requeue(_growing(context), why=str(error))
-    return _execution(outcome, message, failures + 1, app.clock.monotonic() - started_at)
+        return _execution(Requeue(growing(context), why=str(error)), message, failures + 1)
+    failures = _failures(message, context, record, has_backend=results is not None)
+    policy = task.options.policy.override(message.retry)
+    is_exact = context.has_count or results is not None
+    refused = _refused(app, message, record) or _poison(message, context, failures if is_exact else 0, policy)
+    if refused is not None:
+        return _execution(refused, message, failures + 1)
+    return Attempt(app, results, task, message, context, failures, policy)
 
 
 def _execution(outcome: Outcome, message: Message, attempt: int, seconds: float = 0.0) -> Execution:
-    return Execution(
-        outcome=outcome,
-        id=message.id,
-        task=message.task,
-        generation=message.generation,
-        attempt=attempt,
-        seconds=seconds,
-    )
+    return Execution(outcome, message.id, message.task, message.generation, attempt, seconds)
 
 
 def crashed(body: bytes, context: Context, cause: str, *, retries: int = 0) -> Execution:
@@ -140,11 +92,11 @@ def crashed(body: bytes, context: Context, cause: str, *, retries: int = 0) -> E
     """
     message = _read_or_none(body, context.queue)
     if message is None:
-        return Execution(outcome=Requeue(_growing(context), why=cause))
+        return Execution(outcome=Requeue(growing(context), why=cause))
     failures = message.retries if context.has_count else 0
     unexplained = context.receive_count - (failures if context.has_count else retries)
     # The first time at once: most deaths are not the message's fault.
-    outcome: Outcome = Requeue(_growing(context) if unexplained > 1 else 0.0, why=cause, is_counted=True)
+    outcome: Outcome = Requeue(growing(context) if unexplained > 1 else 0.0, why=cause, is_counted=True)
     # In a FIFO group most receives are a group-mate's doing; elsewhere this death is one among a few others.
     is_blind = context.queue.endswith(FIFO_SUFFIX) and not context.has_count
     if unexplained >= context.max_receives + (UNCOUNTED_RECEIVES if is_blind else 0):
@@ -176,12 +128,12 @@ def timed_out(body: bytes, context: Context, policy: RetryPolicy, limit: float) 
     policy = policy.override(message.retry)
     failures = _failures(message, context, None, has_backend=False) + 1
     text = f"{message.task} ran longer than its time limit of {limit:g} s and was killed"
-    error = _described(TimeLimitError(text, task=message.task))
+    error = described(TimeLimitError(text, task=message.task))
     match policy.after(failures, None):
         case GiveUp(why):
             outcome: Outcome = Dead(Reason("failed", f"{error} ({why}).", error=error, failures=failures))
         case again:
-            outcome = RetryLater(again.delay, failures, error, body=_counted(message, failures))
+            outcome = RetryLater(again.delay, failures, error, body=counted(message, failures))
     return _execution(outcome, message, failures, limit)
 
 
@@ -193,31 +145,10 @@ def _read_or_none(body: bytes, queue: str | None) -> Message | None:
         return None
 
 
-def _growing(context: Context) -> float:
-    return min(LONGEST_DEFERRAL, 2.0 ** min(context.receive_count, 16))
-
-
-def _wait_for_deploy(context: Context, reason: Reason) -> Outcome:
-    if context.receive_count >= UNKNOWN_RECEIVES:
-        return Dead(reason)
-    return Requeue(_growing(context), why=reason.text, is_counted=True)
-
-
 def _unknown(name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or sorted(known)[:3]
     listed = ", ".join(near) if near else "none at all"
     return f"No task is called {name!r} here; the nearest of {len(known)}: {listed}. Is its module imported?"
-
-
-def _counted(message: Message, failures: int) -> bytes | None:
-    """The message with its count of failures; None, to leave it as it is, where it can't be written."""
-    try:
-        return encode(dataclasses.replace(message, retries=failures))
-    except EncodeError as error:
-        logger.warning(
-            "not rewritten: %s", error, extra={"action": "not_rewritten", "message_id": message.id}
-        )
-        return None
 
 
 def _failures(message: Message, context: Context, record: Record | None, *, has_backend: bool) -> int:
@@ -229,7 +160,7 @@ def _failures(message: Message, context: Context, record: Record | None, *, has_
     return message.retries if has_backend else message.retries + context.receive_count - 1
 
 
-def _admit(app: App, message: Message, record: Record | None) -> Outcome | None:
+def _refused(app: App, message: Message, record: Record | None) -> Outcome | None:
     """Why the message needs no run, or none now."""
     now = app.clock.now()
     if record is not None and record.generation == message.generation:
@@ -244,7 +175,7 @@ def _admit(app: App, message: Message, record: Record | None) -> Outcome | None:
     if message.expires is not None and now >= message.expires:
         return Ignored(f"it expired {now - message.expires:.0f} s ago", is_revoked=True)
     if message.eta is not None and message.eta > now:
-        return Requeue(message.eta - now, why="it is not due yet", body=_counted(message, message.retries))
+        return Requeue(message.eta - now, why="it is not due yet", body=counted(message, message.retries))
     return None
 
 
@@ -259,134 +190,3 @@ def _poison(message: Message, context: Context, failures: int, policy: RetryPoli
         "it seems to kill whoever runs it."
     )
     return Dead(Reason("poison", text, failures=failures))
-
-
-@dataclass(frozen=True, slots=True)
-class _Attempt:
-    """One call of the user's function, and what it comes to."""
-
-    app: App
-    task: Task[..., Any]
-    message: Message
-    context: Context
-    failures: int
-    policy: RetryPolicy
-
-    def run(self) -> Outcome:  # noqa: PLR0911 - one return a way out
-        try:
-            args, kwargs = self.task.parameters.read(self.message.args, self.message.kwargs)
-        except ArgumentError as error:
-            return Dead(Reason("bad_arguments", str(error), error=_described(error), failures=self.failures))
-        except ConfigurationError as error:  # the function's hints: a deploy mends it, or nothing does
-            return _wait_for_deploy(self.context, Reason("bad_arguments", str(error)))
-        token = running.set(request := self._request())
-        try:
-            result = self._call(request, args, kwargs)
-            return Done(self.task.returned.write(result) if self.app.results else None)
-        except EncodeError as error:
-            return Dead(Reason("bad_result", str(error), error=_described(error), failures=self.failures))
-        except Ignore:
-            return Ignored("the task said so")
-        except Reject as signal:
-            return self._rejected(signal)
-        except Retry as signal:
-            return self._retried(signal)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # noqa: BLE001 - the user's code may raise anything, SystemExit too
-            return self._failed(error)
-        finally:
-            running.reset(token)
-
-    def _call(self, request: Request, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        if not self.task.options.is_bound:
-            return _finished(self.task.function(*args, **kwargs))
-        bound = BoundTask(self.task.name, request, self._progress)
-        value = _finished(self.task.function(bound, *args, **kwargs))
-        if bound.asked_retry is not None:
-            logger.warning(
-                "self.retry() was called but not raised: write `raise self.retry(...)`",
-                extra={"action": "retry_not_raised", "task": self.task.name, "message_id": self.message.id},
-            )
-            raise bound.asked_retry
-        return value
-
-    def _request(self) -> Request:
-        limit = self.task.options.time_limit or self.app.conf.settings.task_time_limit
-        if limit:
-            self.context.on_limit(limit)
-        ends = [self.app.clock.monotonic() + limit] if limit else []
-        if self.context.deadline is not None:
-            ends.append(self.context.deadline)
-        return Request(
-            message=self.message,
-            queue=self.context.queue,
-            retries=self.failures,
-            receive_count=self.context.receive_count,
-            monotonic=self.app.clock.monotonic,
-            deadline=min(ends, default=None),
-            is_lease_lost=self.context.is_lease_lost,
-        )
-
-    def _rejected(self, signal: Reject) -> Outcome:
-        if signal.requeue:
-            return Requeue(1.0, why=signal.reason or "the task gave it back")
-        text = signal.reason or "The task rejected it."
-        return Dead(Reason("rejected", text, error=_described(signal), failures=self.failures))
-
-    def _retried(self, signal: Retry) -> Outcome:
-        cause = signal.__cause__ or signal.__context__
-        return self._again(self.policy.after(self.failures + 1, signal.countdown), cause or signal)
-
-    def _failed(self, error: BaseException) -> Outcome:
-        return self._again(self.policy.decide(self.failures + 1, error), error)
-
-    def _again(self, decision: Any, error: BaseException) -> Outcome:
-        failures, text, trace = self.failures + 1, _described(error), _traceback(error)
-        if isinstance(decision, GiveUp):
-            return Dead(Reason("failed", f"{text} ({decision.why}).", text, trace, failures=failures))
-        return RetryLater(decision.delay, failures, text, trace, _counted(self.message, failures))
-
-    def _progress(self, progress: Any) -> None:
-        try:
-            self._save_progress(progress)
-        except BackendError as error:  # nobody sees it, but the work goes on
-            extra = {"action": "progress_lost", "task": self.task.name, "message_id": self.message.id}
-            logger.warning("progress is lost: %s", error, extra=extra)
-
-    def _save_progress(self, progress: Any) -> None:
-        if self.app.results:
-            record = Record(
-                state="PROGRESS",
-                task=self.message.task,
-                generation=self.message.generation,
-                attempt=self.failures + 1,
-                failures=self.failures,
-                progress=progress,
-            )
-            self.app.results.save({self.message.id: record})
-
-
-def _finished(value: Any) -> Any:
-    """What a function gave back; what it awaits to give, where it is a coroutine function."""
-    if not inspect.iscoroutine(value):
-        return value
-    import asyncio
-
-    return asyncio.run(value)
-
-
-def _described(error: BaseException) -> str:
-    try:
-        text = str(error)
-    except Exception:  # noqa: BLE001 - its __str__ is the user's code, too
-        text = "(its text can't be shown)"
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-def _traceback(error: BaseException) -> str:
-    """The traceback from the user's function on: the frames above are ours."""
-    frames = error.__traceback__
-    while frames is not None and frames.tb_frame.f_globals.get("__name__") == __name__:
-        frames = frames.tb_next
-    return "".join(traceback.format_exception(type(error), error, frames))

@@ -25,6 +25,7 @@ class TaskKeywords(TypedDict, total=False):
         retry_on: The exceptions that are worth another attempt.
         give_up_on: Those that aren't, though `retry_on` has them.
         time_limit: Seconds after which a run is killed.
+        soft_time_limit: Seconds after which `SoftTimeLimitError` is raised in it, for it to clean up.
     """
 
     name: str
@@ -35,6 +36,7 @@ class TaskKeywords(TypedDict, total=False):
     retry_on: type[BaseException] | tuple[type[BaseException], ...]
     give_up_on: type[BaseException] | tuple[type[BaseException], ...]
     time_limit: float | timedelta
+    soft_time_limit: float | timedelta
 
 
 def task_options(keywords: TaskKeywords, *, is_bound: bool) -> TaskOptions:
@@ -58,11 +60,11 @@ def task_options(keywords: TaskKeywords, *, is_bound: bool) -> TaskOptions:
     priority = keywords.get("priority")
     if priority is not None and (type(priority) is not int or priority < 0):
         raise ConfigurationError(f"priority={priority!r}: a whole number from 0 is expected.")
-    time_limit = keywords.get("time_limit")
     return TaskOptions(
         queue=queue,
         policy=policy,
-        time_limit=None if time_limit is None else _seconds("time_limit", time_limit, may_be_zero=False),
+        time_limit=_limit("time_limit", keywords.get("time_limit")),
+        soft_time_limit=_limit("soft_time_limit", keywords.get("soft_time_limit")),
         is_bound=is_bound,
         priority=priority,
     )
@@ -80,6 +82,10 @@ def _errors(name: str, value: object) -> tuple[type[BaseException], ...]:
     if all(isinstance(one, type) and issubclass(one, BaseException) for one in given):
         return tuple(given)
     raise ConfigurationError(f"{name}={value!r}: exception classes are expected.")
+
+
+def _limit(name: str, value: float | timedelta | None) -> float | None:
+    return None if value is None else _seconds(name, value, may_be_zero=False)
 
 
 def _seconds(name: str, value: object, *, may_be_zero: bool = True) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -42,6 +43,7 @@ class TaskOptions:
         queue: Where its messages go; None follows the app's routes.
         policy: When a failure is tried again.
         time_limit: Seconds after which a run is killed; None takes the app's.
+        soft_time_limit: Seconds after which `SoftTimeLimitError` is raised in it; None takes the app's.
         is_bound: Whether the function's first argument is the task's own run.
         priority: Its messages' level in its queue; None follows the app's routes.
     """
@@ -49,6 +51,7 @@ class TaskOptions:
     queue: str | None = None
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     time_limit: float | None = None
+    soft_time_limit: float | None = None
     is_bound: bool = False
     priority: int | None = None
 
@@ -155,6 +158,11 @@ class Task(Generic[P, R]):
             message=message, queue="", retries=0, receive_count=1, monotonic=self._sender.clock.monotonic
         )
         return self.function(BoundTask(self.name, request, lambda _: None), *args, **kwargs)
+
+    @functools.cached_property
+    def is_async(self) -> bool:
+        """Whether its function is a coroutine function."""
+        return inspect.iscoroutinefunction(self.function)
 
     @functools.cached_property
     def parameters(self) -> Parameters:

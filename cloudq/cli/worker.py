@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from typing import get_args
 
 import click
 
 from cloudq.cli.options import AppSource, app_options, json_option
 from cloudq.cli.output import counted, masked
+from cloudq.config import Pool
 from cloudq.worker.forkserver import Program
 from cloudq.worker.logs import set_up_logs
 from cloudq.worker.start import Options, Started, work
@@ -26,16 +28,23 @@ _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
     help="Queues to empty, with commas between them, the first preferred. Default: all of the app's.",
 )
 @click.option(
-    "-c", "--concurrency", type=click.IntRange(1), help="Tasks to run at once. Default: one a core."
+    "-c",
+    "--concurrency",
+    type=click.IntRange(1),
+    help="Tasks to run at once. Default: one a core; 100 coroutines or greenlets.",
 )
 @click.option(
     "-P",
     "--pool",
-    type=click.Choice(["prefork", "thread", "solo"]),
-    help="prefork: a process a task (default). thread: for tasks that wait. solo: in this process, to debug.",
+    type=click.Choice(get_args(Pool)),
+    help="prefork: a process a task (default). thread, asyncio, gevent: for tasks that wait. solo: in this "
+    "process, to debug.",
 )
 @click.option(
-    "--processes", type=click.IntRange(1), default=1, help="Processes that share the thread pool's threads."
+    "--processes",
+    type=click.IntRange(1),
+    default=1,
+    help="Processes that share the threads, coroutines or greenlets.",
 )
 @click.option("-n", "--name", metavar="NAME", help="What this worker is called in its logs.")
 @click.option(

@@ -9,9 +9,10 @@
 | `lane`, `loop` | a thread for one kind of blocking call, and the loop that doesn't block |
 | `children`, `connection` | talk with children |
 | `crew` | starts children and learns of their ends |
-| `forkserver` | imports the app once and forks children |
+| `forkserver`, `greenlet_child` | imports the app once and forks children; where gevent's begin |
 | `child`, `executors` | run messages |
-| `frames`, `progress` | what supervisor and child say to each other; what a child runs, in shared memory |
+| `frames` | what supervisor and child say to each other |
+| `progress` | what a child runs, in memory that both see |
 | `snapshot` | what the supervisor must know of an app that it doesn't import |
 | `start`, `logs` | puts it all together; what is logged |
 """

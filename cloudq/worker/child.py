@@ -21,7 +21,7 @@ from functools import partial
 from typing import Any
 
 from cloudq.app import App
-from cloudq.execution import Context, crashed, execute
+from cloudq.execution import Context, crashed, execute, execute_async
 from cloudq.worker.executors import Executor, Job
 from cloudq.worker.frames import Reader, pack, pack_execution
 from cloudq.worker.progress import Progress
@@ -74,21 +74,46 @@ class Child:
         """Run messages until the supervisor says stop, or is gone."""
         threading.Thread(target=self._listen, name="cloudq-listen", daemon=True).start()
         self._say("ready")
-        self._executor(self._take, self._run, self._progress.slots)
+        self._executor(self)
         self._tell()
 
-    def _take(self) -> Job | None:
+    @property
+    def slots(self) -> int:
+        return self._progress.slots
+
+    def take(self) -> Job | None:
         job = self._jobs.get()
         if job is None:
             self._jobs.put(None)  # for the next thread
         return job
 
-    def _run(self, job: Job) -> None:
-        tag, name, body, receive_count, max_receives = job
+    def run(self, job: Job) -> None:
+        if (context := self._context(job)) is None:
+            return
+        slot = self._begin(job[0])
+        try:
+            words = pack_execution(execute(self._app, job[2], context))
+        except BaseException as error:  # noqa: BLE001 - a KeyboardInterrupt, or what can't be packed
+            words = _broken(job, context, error)
+        self._end(job[0], slot, words)
+
+    async def run_async(self, job: Job) -> None:
+        if (context := self._context(job)) is None:
+            return
+        slot = self._begin(job[0])
+        try:
+            words = pack_execution(await execute_async(self._app, job[2], context))
+        except BaseException as error:  # noqa: BLE001 - as above
+            words = _broken(job, context, error)
+        self._end(job[0], slot, words)
+
+    def _context(self, job: Job) -> Context | None:
+        """How it arrived; None for what isn't run any more, which is said."""
+        tag, name, _, receive_count, max_receives = job
         if tag in self._lost:
             self._say("returned", [tag])
-            return
-        context = Context(
+            return None
+        return Context(
             queue=name,
             receive_count=receive_count,
             max_receives=max_receives,
@@ -96,19 +121,17 @@ class Child:
             is_lease_lost=lambda: tag in self._lost,
             on_limit=partial(self._say, "limited", tag),
         )
+
+    def _begin(self, tag: int) -> int:
         slot = self._free_slots.pop()
         self._progress.begin(slot, tag)
-        try:
-            words = pack_execution(execute(self._app, body, context))
-        except BaseException as error:  # noqa: BLE001 - a KeyboardInterrupt, or what can't be packed
-            words = pack_execution(crashed(body, context, f"{type(error).__name__} broke its run: {error}"))
+        return slot
+
+    def _end(self, tag: int, slot: int, words: tuple[Any, ...]) -> None:
         if os.getpid() != self._pid:
             os._exit(0)  # the task has forked, and its other half comes back here, to take what isn't its own
         self._progress.end(slot)
         self._free_slots.append(slot)
-        self._end(tag, words)
-
-    def _end(self, tag: int, words: tuple[Any, ...]) -> None:
         if self._lost:
             self._lost.discard(tag)
         self._ended.append((tag, words))
@@ -174,3 +197,7 @@ class Child:
             while (job := self._jobs.get_nowait()) is not None:
                 tags.append(job[0])
         return tags
+
+
+def _broken(job: Job, context: Context, error: BaseException) -> tuple[Any, ...]:
+    return pack_execution(crashed(job[2], context, f"{type(error).__name__} broke its run: {error}"))

@@ -32,6 +32,8 @@ from cloudq.errors import AppImportError, ConfigurationError
 from cloudq.loading import import_app
 from cloudq.worker.child import Child
 from cloudq.worker.executors import Executor
+from cloudq.worker.executors.greenlets import check_gevent, run_greenlets, watch_supervisor
+from cloudq.worker.executors.loop import run_loop
 from cloudq.worker.executors.solo import run_solo
 from cloudq.worker.executors.threads import run_threads
 from cloudq.worker.frames import pack
@@ -39,15 +41,22 @@ from cloudq.worker.logs import set_up_logs
 from cloudq.worker.progress import Progress
 from cloudq.worker.snapshot import Snapshot
 
-__all__ = ["FORK", "Program", "open_app", "serve_child", "shape", "start_forkserver"]
+__all__ = ["FORK", "Program", "main", "open_app", "serve_child", "shape", "start_forkserver"]
 
 FORK = b"f"
 """What the supervisor sends, with a socket and the memory of its progress, for a child."""
 
-EXECUTORS: Mapping[str, Executor] = {"prefork": run_solo, "solo": run_solo, "thread": run_threads}
+EXECUTORS: Mapping[str, Executor] = {
+    "prefork": run_solo,
+    "solo": run_solo,
+    "thread": run_threads,
+    "asyncio": run_loop,
+    "gevent": run_greenlets,
+}
 """How the children of each pool run what they are given."""
 
 _MODULE = "cloudq.worker.forkserver"  # which runs as __main__
+_GREENLET_CHILD = "cloudq.worker.greenlet_child"
 _CHILD, _SERVER = "child", "server"
 
 
@@ -59,7 +68,7 @@ class Program:
         app: `module` or `module:attribute`.
         overrides: What the command line sets.
         config: A module of settings; None where there is none.
-        processes: Children among which the thread pool shares its threads.
+        processes: Children among which a pool of threads, coroutines or greenlets shares them.
         name: What the worker is called in its logs.
         log_level: The lowest that is logged.
         has_json_logs: Whether they are JSON.
@@ -73,19 +82,25 @@ class Program:
     log_level: str = "INFO"
     has_json_logs: bool = False
 
-    def command(self, role: str, *descriptors: int) -> list[str]:
+    def command(self, role: str, *descriptors: int, module: str = _MODULE) -> list[str]:
         """The command line of one of its processes."""
-        return [sys.executable, "-m", _MODULE, role, json.dumps(asdict(self)), *map(str, descriptors)]
+        return [sys.executable, "-m", module, role, json.dumps(asdict(self)), *map(str, descriptors)]
+
+
+_WAITING = 100
+"""Coroutines or greenlets, where no number is said: they wait, and cost little."""
 
 
 def shape(pool: str, concurrency: int | None, processes: int) -> tuple[int, int]:
     """How many children a pool has, and how many messages each runs at once."""
-    concurrency = concurrency or os.cpu_count() or 1
+    cores = os.cpu_count() or 1
     match pool:
         case "prefork":
-            return concurrency, 1
+            return concurrency or cores, 1
         case "thread":
-            return processes, max(1, concurrency // processes)
+            return processes, max(1, (concurrency or cores) // processes)
+        case "asyncio" | "gevent":
+            return processes, max(1, (concurrency or _WAITING) // processes)
         case _:
             return 1, 1
 
@@ -124,7 +139,10 @@ def serve_child(app: App, connection: socket.socket, progress: Progress) -> None
     sys.stdout = io.TextIOWrapper(
         sys.stdout.buffer, sys.stdout.encoding, sys.stdout.errors, line_buffering=True
     )
-    executor = EXECUTORS[app.conf.settings.worker_pool]
+    pool = app.conf.settings.worker_pool
+    executor = EXECUTORS[pool]
+    if pool == "gevent":
+        watch_supervisor(connection)
     Child(app, connection, progress, executor, on_orphaned=lambda: os._exit(0)).serve()
     logging.shutdown()
     with contextlib.suppress(OSError, ValueError):
@@ -139,6 +157,7 @@ class _Forkserver:
         self._control = control
         self._program = program
         self._children: set[int] = set()
+        self._is_patched = app.conf.settings.worker_pool == "gevent"
 
     def serve(self) -> None:
         wake_in, wake_out = socket.socketpair()
@@ -172,7 +191,7 @@ class _Forkserver:
         for descriptor in descriptors:
             os.set_inheritable(descriptor, False)
         connection, memory = descriptors
-        pid = self._spawn(connection, memory) if _must_spawn() else self._fork(connection, memory)
+        pid = self._spawn(connection, memory) if self._must_spawn() else self._fork(connection, memory)
         os.close(connection)
         os.close(memory)
         self._children.add(pid)
@@ -189,8 +208,12 @@ class _Forkserver:
         return pid
 
     def _spawn(self, connection: int, memory: int) -> int:
-        command = self._program.command(_CHILD, connection, memory)
+        module = _GREENLET_CHILD if self._is_patched else _MODULE
+        command = self._program.command(_CHILD, connection, memory, module=module)
         return subprocess.Popen(command, pass_fds=[connection, memory]).pid
+
+    def _must_spawn(self) -> bool:
+        return self._is_patched or sys.platform == "darwin" or threading.active_count() > 1
 
     def _see_off(self) -> None:
         """The supervisor has closed: its children find that out by themselves, and end."""
@@ -207,10 +230,6 @@ class _Forkserver:
 
 def _nothing(_number: int, _frame: FrameType | None) -> None:
     """For SIGCHLD, which wakes the loop by the wakeup descriptor, and for what is to be passed over."""
-
-
-def _must_spawn() -> bool:
-    return sys.platform == "darwin" or threading.active_count() > 1
 
 
 def _pass_over_signals() -> None:
@@ -230,7 +249,8 @@ def _taken(connection: int, memory: int) -> tuple[socket.socket, Progress]:
     return socket.socket(fileno=connection), progress
 
 
-def _main(role: str, text: str, *descriptors: str) -> None:
+def main(role: str, text: str, *descriptors: str) -> None:
+    """Be one of a worker's processes, with the role and the descriptors that `Program.command` says."""
     _pass_over_signals()
     program = Program(**json.loads(text))
     for descriptor in descriptors:
@@ -240,6 +260,8 @@ def _main(role: str, text: str, *descriptors: str) -> None:
     try:
         app = open_app(program)
         snapshot = Snapshot.of(app)
+        if snapshot.settings["worker_pool"] == "gevent":
+            check_gevent()
     except AppImportError as error:
         connection.sendall(pack("failed", str(error), error.traceback))
         return
@@ -255,4 +277,4 @@ def _main(role: str, text: str, *descriptors: str) -> None:
 
 if __name__ == "__main__":
     with contextlib.suppress(BrokenPipeError):  # the supervisor was killed while this one started
-        _main(*sys.argv[1:])
+        main(*sys.argv[1:])

@@ -24,6 +24,8 @@ from cloudq.worker.supervisor import Plan, Supervisor
 
 __all__ = ["Options", "Started", "work"]
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
@@ -168,6 +170,14 @@ def _started(options: Options, snapshot: Snapshot, app: App) -> Started:
         grace=options.grace if options.grace is not None else snapshot.settings["worker_grace"],
         is_burst=options.is_burst,
     )
+    if snapshot.limits and slots > 1:
+        logger.warning(
+            "a run past its hard time limit (%s) ends its process and up to %d others, which are run again: "
+            "prefer soft_time_limit here",
+            ", ".join(sorted(snapshot.limits)[:3]),
+            slots - 1,
+            extra={"action": "hard_limit_shared"},
+        )
     return Started(app, snapshot, plan, pool)
 
 

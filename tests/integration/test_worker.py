@@ -14,7 +14,7 @@ import pytest
 import cloudq
 from cloudq.delivery import Outgoing
 from cloudq.queues import Queue
-from tests.integration.worker_process import HERE, WorkerProcess, is_alive, lines, wait_until
+from tests.integration.worker_process import HERE, WorkerProcess, children_of, is_alive, lines, wait_until
 
 sys.path.insert(0, str(HERE))
 import worker_app
@@ -24,6 +24,9 @@ DUMMY_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "dummy", "AWS_SECRET_ACCESS_KEY": "dum
 SPILLED = ("Traceback", "Exception ignored")
 
 Start = Callable[..., WorkerProcess]
+
+SHARED = [["--pool", "thread", "-c4"], ["--pool", "asyncio", "-c4"], ["--pool", "gevent", "-c4"]]
+"""Pools that run several tasks in one process."""
 
 
 @pytest.fixture
@@ -78,7 +81,7 @@ def is_empty(app: cloudq.App) -> bool:
 
 @pytest.mark.parametrize(
     "pool",
-    [["--pool", "prefork", "-c2"], ["--pool", "thread", "-c4"], ["--pool", "solo"]],
+    [*SHARED, ["--pool", "prefork", "-c2"], ["--pool", "solo"]],
     ids=lambda said: said[1],
 )
 def test_every_pool_runs_retries_and_dead_letters(app: cloudq.App, start: Start, pool: list[str]):
@@ -236,12 +239,83 @@ def test_a_task_that_forks_ends_once(app: cloudq.App, start: Start, path: Path):
     assert worker.stop() == 0
 
 
-def test_threads_run_at_once(app: cloudq.App, start: Start):
-    start("--pool", "thread", "-c", "4")
+@pytest.mark.parametrize("pool", SHARED, ids=lambda said: said[1])
+def test_tasks_of_a_shared_process_run_at_once(app: cloudq.App, start: Start, pool: list[str]):
+    start(*pool)
 
     results = worker_app.meet.delay_many([()] * 4)
 
     assert sorted(results.get(timeout=20)) == [0, 1, 2, 3]
+
+
+def test_coroutines_run_at_once_in_one_loop(app: cloudq.App, start: Start):
+    start("--pool", "asyncio", "-c", "4")
+
+    results = worker_app.meet_async.delay_many([()] * 4)
+
+    assert results.get(timeout=20) == [4] * 4
+
+
+@pytest.mark.parametrize("pool", SHARED, ids=lambda said: said[1])
+def test_each_run_knows_its_own_request(app: cloudq.App, start: Start, pool: list[str]):
+    start(*pool)
+
+    plain = worker_app.whoami.delay_many([()] * 8)
+    coroutines = worker_app.whoami_async.delay_many([()] * 8)
+
+    assert plain.get(timeout=20) == [one.id for one in plain]
+    assert coroutines.get(timeout=20) == [one.id for one in coroutines]
+
+
+@pytest.mark.parametrize("pool", [*SHARED, ["--pool", "prefork", "-c2"]], ids=lambda said: said[1])
+def test_a_run_past_its_soft_limit_can_clean_up(app: cloudq.App, start: Start, path: Path, pool: list[str]):
+    start(*pool)
+
+    ended = worker_app.wait_softly.delay(str(path))
+    ended_async = worker_app.wait_softly_async.delay(str(path))
+
+    assert ended.get(timeout=20) == "ended by itself"
+    assert ended_async.get(timeout=20) == "ended by itself"
+    assert lines(path) == ["cleaned up"] * 2
+
+
+def test_a_soft_limit_that_is_not_caught_is_a_failure_and_its_process_lives(app: cloudq.App, start: Start):
+    worker = start("-c", "1")
+
+    with pytest.raises(cloudq.TaskFailedError, match="SoftTimeLimitError") as caught:
+        worker_app.sleep_through.delay().get(timeout=20)
+
+    assert "in sleep_through" in caught.value.traceback
+    assert not worker.events("child_ended")
+
+
+@pytest.mark.parametrize("pool", SHARED, ids=lambda said: said[1])
+def test_a_hard_limit_in_a_shared_process_is_warned_of_and_kept(
+    app: cloudq.App, start: Start, path: Path, pool: list[str]
+):
+    worker = start(*pool)
+    other = worker_app.start_then_mark.delay(str(path.with_name("other")), 1, 0.01)
+
+    result = worker_app.too_long.delay(str(path))
+
+    with pytest.raises(cloudq.TaskFailedError, match=r"ran longer than its time limit of 0\.3 s"):
+        result.get(timeout=20)
+    assert other.get(timeout=20) is None
+    assert worker.events("hard_limit_shared")
+
+
+@pytest.mark.parametrize("pool", SHARED, ids=lambda said: said[1])
+def test_no_child_outlives_its_supervisor(app: cloudq.App, start: Start, path: Path, pool: list[str]):
+    worker = start(*pool)
+    worker_app.start_then_mark.delay(str(path), 1, 60.0)
+    wait_until(lambda: lines(path), "the first run")
+    (forkserver,) = children_of(worker.pid)
+    children = worker.children()
+
+    os.kill(worker.pid, signal.SIGKILL)
+    os.kill(forkserver, signal.SIGKILL)
+
+    wait_until(lambda: not any(map(is_alive, children)), "the orphans' end")
 
 
 def test_what_a_task_prints_is_seen(app: cloudq.App, start: Start):

@@ -8,9 +8,13 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cloudq
 from cloudq.tasks import BoundTask
+
+if TYPE_CHECKING:
+    import asyncio
 
 app = cloudq.App("trial")
 
@@ -106,3 +110,64 @@ async def slept(seconds: float) -> str:
 
     await asyncio.sleep(seconds)
     return "slept"
+
+
+@app.task(retries=0)
+async def meet_async() -> int:
+    """Ends only when four run at once, in one loop."""
+    import asyncio
+
+    _met.append(event := asyncio.Event())
+    if len(_met) == 4:
+        for one in _met:
+            one.set()
+    await asyncio.wait_for(event.wait(), 20)
+    return len(_met)
+
+
+_met: list[asyncio.Event] = []
+
+
+@app.task(retries=0, soft_time_limit=0.3)
+def wait_softly(path: str) -> str:
+    """Sleeps in short steps, which every pool can interrupt."""
+    try:
+        while True:
+            time.sleep(0.01)
+    except cloudq.SoftTimeLimitError:
+        leave(path, "cleaned up")
+    return "ended by itself"
+
+
+@app.task(retries=0, soft_time_limit=0.3)
+async def wait_softly_async(path: str) -> str:
+    import asyncio
+
+    try:
+        await asyncio.sleep(60)
+    except cloudq.SoftTimeLimitError:
+        await asyncio.sleep(0)  # it can still wait
+        leave(path, "cleaned up")
+    return "ended by itself"
+
+
+@app.task(retries=0, soft_time_limit=0.2)
+def sleep_through() -> None:
+    """One long sleep: a signal ends it, in the main thread."""
+    time.sleep(60)
+
+
+@app.task(bind=True, retries=0)
+def whoami(self: BoundTask) -> str:
+    return self.request.id
+
+
+@app.task(bind=True, retries=0)
+async def whoami_async(self: BoundTask) -> str:
+    import asyncio
+
+    from cloudq.request import running
+
+    await asyncio.sleep(0.01)
+    request = running.get()
+    return request.id if request else ""

@@ -61,10 +61,10 @@ class WorkerProcess:
 
     def children(self) -> list[int]:
         """The processes that run tasks: the forkserver's own children."""
-        return [child for forkserver in self.forkservers() for child in _children_of(forkserver)]
+        return [child for forkserver in self.forkservers() for child in children_of(forkserver)]
 
     def forkservers(self) -> list[int]:
-        return _children_of(self.pid)
+        return children_of(self.pid)
 
     @property
     def is_running(self) -> bool:
@@ -95,6 +95,6 @@ def is_alive(pid: int) -> bool:
     return state != "Z"
 
 
-def _children_of(pid: int) -> list[int]:
+def children_of(pid: int) -> list[int]:
     path = Path(f"/proc/{pid}/task/{pid}/children")
     return [int(child) for child in path.read_text(encoding="utf-8").split()] if path.exists() else []

@@ -16,7 +16,7 @@ MOST_PUBLIC_NAMES = 25
 
 SIGNALS_AND_ERRORS = {
     "ArgumentError", "BackendError", "BrokerError", "CloudqError", "ConfigurationError", "Ignore", "Reject",
-    "ResultError", "ResultTimeoutError", "Retry", "TaskError", "TaskFailedError",
+    "ResultError", "ResultTimeoutError", "Retry", "SoftTimeLimitError", "TaskError", "TaskFailedError",
 }  # fmt: skip
 
 KINDS = {

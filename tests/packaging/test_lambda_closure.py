@@ -19,7 +19,8 @@ print(json.dumps(sorted(set(sys.modules) - before)))
 """
 
 CORE = {
-    "app", "arguments", "backends", "backends.base", "brokers", "brokers.base", "call_options", "clock",
+    "app", "arguments", "attempt", "backends", "backends.base", "brokers", "brokers.base", "call_options",
+    "clock",
     "codec", "config", "converters", "delivery", "errors", "execution", "lambda_handler",
     "lambda_handler.batch", "lambda_handler.delays", "lambda_handler.entry", "lambda_handler.event",
     "lambda_handler.fifo", "lambda_handler.remaining", "message", "options", "queues", "request",

@@ -14,12 +14,13 @@ from typing import Any
 import pytest
 
 import cloudq
+from cloudq.attempt import UNKNOWN_RECEIVES
 from cloudq.backends.memory import MemoryBackend
 from cloudq.clock import FakeClock
 from cloudq.codec import decode, encode
 from cloudq.delivery import Dead, Done, Execution, Ignored, Requeue, RetryLater
 from cloudq.errors import BackendError, BackendUnavailableError
-from cloudq.execution import UNCOUNTED_RECEIVES, UNKNOWN_RECEIVES, Context, crashed, execute, timed_out
+from cloudq.execution import UNCOUNTED_RECEIVES, Context, crashed, execute, timed_out
 from cloudq.message import Message
 from cloudq.request import running
 from cloudq.results import Record, State

@@ -1,19 +1,44 @@
-"""How a child runs what it is given. An executor takes jobs until there are no more and runs each one."""
+"""How a child runs what it is given. An executor takes jobs until there are no more and runs each one.
+
+| module | how |
+|---|---|
+| `solo` | one at a time, in the main thread |
+| `threads` | several at once, in threads |
+| `loop` | several at once, in an event loop |
+| `greenlets` | several at once, in greenlets |
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
-__all__ = ["Executor", "Job"]
+__all__ = ["Executor", "Job", "Runner"]
 
 Job = tuple[int, str, bytes, int, int]
 """Tag, queue, body, receive count, and the queue's `max_receives`."""
 
 
-class Executor(Protocol):
-    """Runs jobs in a child."""
+class Runner(Protocol):
+    """What an executor drives: a child's jobs, and how one is run and told of."""
 
-    def __call__(self, take: Callable[[], Job | None], run: Callable[[Job], Any], slots: int) -> None:
-        """Take jobs and run them, up to `slots` at once, until `take` gives None."""
+    @property
+    def slots(self) -> int:
+        """How many may run at once."""
         ...
+
+    def take(self) -> Job | None:
+        """The next job, once there is one; None when there are no more."""
+        ...
+
+    def run(self, job: Job) -> None:
+        """Run it in this thread."""
+        ...
+
+    async def run_async(self, job: Job) -> None:
+        """Run it in this thread's event loop."""
+        ...
+
+
+Executor = Callable[[Runner], None]
+"""Takes jobs and runs them, up to `slots` at once, until there are no more."""

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from cloudq.worker.executors import Job
+from cloudq.worker.executors import Runner
 
 __all__ = ["run_solo"]
 
 
-def run_solo(take: Callable[[], Job | None], run: Callable[[Job], Any], slots: int) -> None:
+def run_solo(runner: Runner) -> None:
     """Run jobs one after the other."""
-    del slots  # one
-    while (job := take()) is not None:
-        run(job)
+    while (job := runner.take()) is not None:
+        runner.run(job)
