@@ -154,6 +154,31 @@ def test_the_only_item_of_a_list_or_map_needs_no_number(ask):
     assert texts(attributes, "Value") == ["7"]
 
 
+def test_names_in_the_plural_are_understood(ask):
+    ask("CreateQueue", QueueName="old")
+    path = "/000000000000/old"
+
+    ask(
+        "TagQueue",
+        path,
+        **{"Tags.1.Key": "team", "Tags.1.Value": "a", "Tags.2.Key": "b", "Tags.2.Value": "c"},
+    )
+    ask("UntagQueue", path, **{"TagKeys.1": "b"})
+
+    assert texts(ask("ListQueueTags", path)[1], "Key") == ["team"]
+
+
+def test_a_name_in_the_plural_alone_is_an_empty_list(ask):
+    ask("CreateQueue", QueueName="old")
+    ask("SendMessage", "/000000000000/old", MessageBody="x", MessageAttributes="")
+
+    _, received = ask("ReceiveMessage", "/000000000000/old", AttributeNames="", MessageAttributeNames="")
+    _, refused = ask("AddPermission", "/000000000000/old", Label="a", Actions="", **{"AWSAccountId.1": "1"})
+
+    assert texts(received, "Body") == ["x"]
+    assert texts(refused, "Message") == ["The request must contain the parameter Actions."]
+
+
 def test_the_older_way_to_ask_for_system_attributes_counts(ask):
     ask("CreateQueue", QueueName="old")
     ask("SendMessage", "/000000000000/old", MessageBody="x")

@@ -334,6 +334,16 @@ def test_tags_are_kept(sqs):
     assert sqs.list_queue_tags(QueueUrl=url)["Tags"] == {"b": "3", "c": "4"}
 
 
+@pytest.mark.parametrize("again", [{"a": "2"}, {"b": "1"}, {"a": "1", "b": "1"}])
+def test_creating_a_queue_again_with_other_tags_is_refused(sqs, again):
+    url = sqs.create_queue(QueueName="tagged", tags={"a": "1", "c": "3"})["QueueUrl"]
+
+    assert refused(sqs.create_queue, QueueName="tagged", tags=again)[0] == "QueueAlreadyExists"
+    assert sqs.create_queue(QueueName="tagged")["QueueUrl"] == url
+    assert sqs.create_queue(QueueName="tagged", tags={"a": "1"})["QueueUrl"] == url
+    assert sqs.list_queue_tags(QueueUrl=url)["Tags"] == {"a": "1", "c": "3"}
+
+
 def test_accounts_and_regions_have_queues_of_their_own(emulator, sqs):
     sqs.create_queue(QueueName="mine")
     other_account = emulator.client("sqs", key="123456789012")

@@ -32,7 +32,7 @@ _THREAD: Final = re.compile(r"github\.com/\S+?(?=[,;\s]|$)")
 def page() -> str:
     """The page, in Markdown."""
     table = rows().values()
-    unverified = sum(row.source == UNVERIFIED for row in table)
+    unverified = sum(row.source.startswith(UNVERIFIED) for row in table)
     quoted = sum(row.source == QUOTED for row in table)
     head = _HEAD.format(count=len(table), unverified=unverified, quoted=quoted)
     return head + "".join(f"{_line(row)}\n" for row in table)

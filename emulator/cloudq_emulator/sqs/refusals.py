@@ -58,6 +58,13 @@ QUEUE_NAME_EXISTS = Refusal(
     "A queue already exists with the same name and a different value for attribute {attribute}",
     RECORDED,
 )
+QUEUE_HAS_OTHER_TAGS = Refusal(
+    "QueueNameExists",
+    "QueueAlreadyExists",
+    "A queue already exists with the same name and different tags.",
+    f"{UNVERIFIED}; that it is refused, and by which code, is "
+    + reported("Bogdanp/dramatiq_sqs/pull/13", "awslabs/amazon-sqs-java-temporary-queues-client/pull/70"),
+)
 QUEUE_DELETED_RECENTLY = Refusal(
     "QueueDeletedRecently",
     _PREFIX + "QueueDeletedRecently",

@@ -1,4 +1,4 @@
-"""CreateQueue: make a queue, or find one that has these very attributes."""
+"""CreateQueue: make a queue, or find one that has these very attributes and tags."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from cloudq_emulator.sqs.refusals import (
     INVALID_NAME,
     NAME_IS_EMPTY,
     NAME_IS_MISSING,
+    QUEUE_HAS_OTHER_TAGS,
     UNKNOWN_ATTRIBUTE,
 )
 
@@ -40,6 +41,8 @@ def create_queue(call: Call) -> dict[str, Any]:
     call.touched = queue
     if is_new:
         queue.tags.update(tags)
+    elif not tags.items() <= queue.tags.items():
+        raise QUEUE_HAS_OTHER_TAGS.error()
     return {"QueueUrl": call.url(queue)}
 
 

@@ -35,9 +35,16 @@ _MAPS: Final = {
 }
 """Parameters that are maps, of ``Name`` or ``Key`` to ``Value``."""
 
+_SINGULARS: Final = {plural: singular for singular, plural in (_LISTS | _MAPS).items()}
+"""Names in the plural, as Java's SDKs of 2021 wrote tags, and botocore everything that is empty.
+
+Source: github.com/aws/aws-sdk-java-v2/issues/2524, aws/aws-sdk-php/issues/694, read 2026-11.
+"""
+
 _STRUCTURES: Final = frozenset({"MessageAttribute", "MessageSystemAttribute"})
 """Of those, the ones whose values have fields: ``Value.StringValue``."""
 
+_KINDS: Final = frozenset(_LISTS | _MAPS)
 _ENTRIES: Final = re.compile(r"(\w+BatchRequestEntry)\.(\d{1,9})\.(.+)")
 _ITEM: Final = re.compile(r"(\w+?)(?:\.(\d{1,9}))?(?:\.(.+))?")
 """An item of a list or a map; the only one may go without a number, as in AWS's older examples."""
@@ -112,8 +119,10 @@ def _nest(pairs: Mapping[str, str]) -> dict[str, Any]:
     for name, value in pairs.items():
         if entry := _ENTRIES.fullmatch(name):
             entries.setdefault(int(entry[2]), {})[entry[3]] = value
-        elif (item := _ITEM.fullmatch(name)) and (item[1] in _LISTS or item[1] in _MAPS):
-            items.setdefault(item[1], {}).setdefault(int(item[2] or 0), {})[item[3] or ""] = value
+        elif name in _SINGULARS:
+            params[name] = [] if _SINGULARS[name] in _LISTS else {}
+        elif (item := _ITEM.fullmatch(name)) and (kind := _SINGULARS.get(item[1], item[1])) in _KINDS:
+            items.setdefault(kind, {}).setdefault(int(item[2] or 0), {})[item[3] or ""] = value
         else:
             params[name] = value
     if entries:
