@@ -92,6 +92,10 @@ def _kept(server: Server, options: Options) -> str:
         return "all in memory"
     if not restored.queue_count:
         return f"SQS kept in {options.data} and empty so far, all else in memory"
-    queues, messages = f"{restored.queue_count} queues", f"{restored.message_count} messages"
+    queues, messages = _number(restored.queue_count, "queue"), _number(restored.message_count, "message")
     again = ", the template's stack made again" if options.template else ""
     return f"{queues} and {messages} restored from {options.data}{again}, all else empty and in memory"
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import boto3
@@ -517,6 +518,26 @@ def test_what_was_sent_survives_whatever_ends_the_emulator(start, number):
     while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
         received += [message["MessageId"] for message in messages]
     assert received == sent
+
+
+@pytest.mark.slow
+def test_the_start_lines_say_what_was_restored_and_what_time_it_is(start, tmp_path):
+    process, told, sqs = start("--queue", "queue")
+    url = sqs.get_queue_url(QueueName="queue")["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="x")
+    order = urllib.request.Request(told["endpoint"] + "/_cloudq/clock", b'{"set": "2030-01-01T00:00:00Z"}')
+    urllib.request.urlopen(order, timeout=10).close()
+    sqs.list_queues()  # what the move changed is on the disk by now
+    process.kill()
+    process.wait(timeout=20)
+
+    command = [*EMULATE, "--port", "0", "--data", str(tmp_path / "data"), "--", "true"]
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=40, check=True)
+
+    first, second, *_ = done.stderr.splitlines()
+    assert f"1 queue and 1 message restored from {tmp_path / 'data'}, all else empty" in first
+    assert second.startswith("  clock: 2030-01-01 00:0")
 
 
 @pytest.mark.slow

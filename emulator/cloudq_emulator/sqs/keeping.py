@@ -181,6 +181,7 @@ class Keeper:
         self._service = service
         self._loop = asyncio.get_running_loop()
         self._is_called = False
+        self._is_told = False  # that it can't be written, and nothing could be since
         self._queues: dict[KeptQueue, None] = {}
         self._purged: list[KeptQueue] = []
         self._gone: list[Row] = []
@@ -241,13 +242,16 @@ class Keeper:
         rows = list(self._rows())
         if rows:
             self._journal.append(rows)
+            self._is_told = False
             self._forget()
             if self._journal.is_long:
                 self._shortening = Shortening(self._journal, self._all())
 
     def _tell(self, error: OSError) -> str:
         text = f"{self._journal.path} can't be written: {error.strerror}"
-        logger.error(text, extra={"action": "journal_failed"})
+        if not self._is_told:
+            logger.error(text, extra={"action": "journal_failed"})
+        self._is_told = True
         return text
 
     def clear(self) -> None:
