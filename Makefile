@@ -51,7 +51,7 @@ bench-instructions: $(VENV)/.dev ## instructions of hot paths, by callgrind: two
 	@$(PYTHON) -m venv .venv-peers
 	@.venv-peers/bin/pip --disable-pip-version-check --quiet install -r $< && touch $@
 
-bench-tasks: $(VENV)/.dev .venv-peers/.done ## cloudq's worker and sender beside Huey, Celery and dramatiq: six minutes
+bench-tasks: $(VENV)/.dev .venv-peers/.done ## cloudq's worker and sender beside those of others: half an hour
 	@$(BIN)/python -m benchmarks.tasks $(BENCH)
 
 bench-requests: $(VENV)/.dev .venv-peers/.done ## requests to SQS for a task, ours and the peers', counted: ten minutes

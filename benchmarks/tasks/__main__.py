@@ -21,10 +21,12 @@ _ROUNDS = 3
 @click.option("--quick", is_flag=True, help="A thousand tasks, one round; nothing is written down.")
 @click.option("--tasks", type=int, help="How many; the default is 10,000.")
 @click.option(
-    "--only", type=click.Choice(["sqlite", "sqs", "rabbitmq"]), help="This broker's contenders alone."
+    "--only",
+    type=click.Choice(["sqlite", "sqs", "redis", "rabbitmq"]),
+    help="This broker's contenders alone.",
 )
 def main(*, quick: bool, tasks: int | None, only: str | None) -> None:
-    """Measure cloudq's worker and sender beside Huey's, Celery's and dramatiq's."""
+    """Measure cloudq's worker and sender beside those of other task queues."""
     if not PEERS.exists():
         raise click.ClickException("the peers aren't installed: make bench-tasks does it")
     count, rounds = (_COUNT // 10, 1) if quick else (_COUNT, _ROUNDS)
@@ -47,9 +49,17 @@ def _row(contender: Contender, outcomes: list[Outcome]) -> dict[str, Any]:
         "sent_many": max((one.sent_many for one in outcomes if one.sent_many), default=None),
         "drained": max(one.drained for one in outcomes),
         "cpu": min(one.cpu for one in outcomes),
+        "naps": max((one.naps for one in outcomes if one.naps), default=None),
+        "ages": min((_ages(one) for one in outcomes if one.ages), default=None),
     }
-    rounds = [asdict(one) for one in outcomes]
+    rounds = [{**asdict(one), "ages": _ages(one)} for one in outcomes]
     return {"title": contender.title, "broker": contender.broker, **best, "rounds": rounds}
+
+
+def _ages(outcome: Outcome) -> list[int]:
+    """The median and the 99th percentile, in microseconds."""
+    ordered = sorted(outcome.ages)
+    return [ordered[int(len(ordered) * part)] for part in (0.5, 0.99)] if ordered else []
 
 
 def _peers() -> dict[str, str]:

@@ -26,6 +26,7 @@ class Contender:
         bin: The environment it lives in.
         url: Its broker's address, made of a path, an endpoint or a server's address.
         bulk: Whether it can send many with one call.
+        napping: What starts its worker with fifty tasks at once; empty where that isn't measured.
     """
 
     title: str
@@ -35,3 +36,4 @@ class Contender:
     bin: Path = PEERS
     url: str = "{}"
     bulk: bool = False
+    napping: Sequence[str] = ()

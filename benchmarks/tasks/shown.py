@@ -12,6 +12,7 @@ from benchmarks.report import Table
 _NAMES = {
     "sqlite": "SQLite",
     "sqs": "SQS through the emulator",
+    "redis": "Redis",
     "rabbitmq-quorum": "RabbitMQ, quorum queues",
     "rabbitmq-classic": "RabbitMQ, classic queues",
 }
@@ -43,6 +44,9 @@ def _table(broker: str, results: Mapping[str, Any]) -> Table:
         "task queue", "drained", "cloudq to it", "sent one by one", "cloudq to it", "sent with one call",
         "worker's CPU a task",
     )  # fmt: skip
+    has_more = bool(ours.get("ages"))
+    if has_more:
+        header = (*header, "call to run, p50", "p99", "50 ms each, 50 at once")
     cells = [
         (
             row["title"],
@@ -52,8 +56,14 @@ def _table(broker: str, results: Mapping[str, Any]) -> Table:
             f"{ours['sent'] / row['sent']:.1f}",
             f"{row['sent_many']:,.0f}/s" if row["sent_many"] else "–",  # noqa: RUF001 - a dash for none
             f"{row['cpu'] * 1e6:,.0f} µs",
+            *(_more(row) if has_more else ()),
         )
         for row in rows
     ]
     name = _NAMES[broker]
     return Table(f"{name}, {results['tasks']:,} no-op tasks", header, cells)
+
+
+def _more(row: Mapping[str, Any]) -> tuple[str, ...]:
+    naps = f"{row['naps']:,.0f}/s" if row["naps"] else "–"  # noqa: RUF001 - a dash for none
+    return (*(f"{age / 1000:,.2f} ms" for age in row["ages"]), naps)
