@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
+from cloudq.backends import redis as backends
+from cloudq.backends.base import Change
 from cloudq.brokers import redis as brokers
 from cloudq.clock import SystemClock
 from cloudq.delivery import NotSent, Outgoing, Reason, Release, Sent, Settled, Unknown
@@ -14,6 +19,7 @@ from cloudq.testing.steps import PATIENCE, in_thread, until
 from tests.redis_server import RedisServer
 
 QUEUE = Queue("q")
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "redis.md"
 MEBIBYTE = 1024 * 1024
 
 
@@ -243,6 +249,32 @@ def test_a_user_who_may_not_is_told_so(start, connect):
 
     with pytest.raises(BrokerError, match="may not do this"):
         broker.declare(QUEUE)
+
+
+def test_the_rights_that_the_documentation_names_are_enough(start, connect):
+    server = start()
+    (line,) = re.findall(r"^ACL SETUSER (.*)$", DOCUMENTATION.read_text("utf-8"), re.MULTILINE)
+    server.client.execute_command("ACL", "SETUSER", *line.split())
+    url = server.url.replace("//", "//shop:password@")
+    broker = connect(url)
+    broker.declare(Queue("q", topics=["news"]))
+    broker.publish("news", [message(number) for number in range(3)])
+    acked, released, buried = receive(broker)
+
+    assert broker.ack([acked]) == [Settled()]
+    assert broker.release([Release(released, delay=1)]) == [Settled()]
+    assert broker.dead_letter([(buried, Reason("failed", "It failed."))]) == [Settled()]
+    assert receive(broker, wait=0.01) == []
+    assert len(broker.peek("q-dead", 1)) == 1
+    broker.purge("q")
+    assert broker.queues() == ["q", "q-dead"]
+    backend = backends.connect(url, clock=SystemClock())
+    assert backend.put_if([Change("key", b"1", None, 60)]) == [True]
+    assert backend.add_member("set", "a", b"1", ttl=60) == 1
+    backend.wait(["key"], 0.01)
+    backend.delete("key")
+    assert backend.get_many(["key"]) == {}
+    backend.close()
 
 
 def test_large_bodies_are_received_few_at_a_time(start, connect):

@@ -13,7 +13,7 @@ from cloudq.brokers.redis.settling import settle
 from cloudq.clock import Clock
 from cloudq.delivery import Accepted, Answer, Delivery, NotSent, Outgoing, Reason, Release, Sent, Unknown
 from cloudq.errors import BrokerError, BrokerUnavailableError, MessageTooLargeError, QueueNotFoundError
-from cloudq.queues import FIFO_SUFFIX, Queue, dead_letter_name
+from cloudq.queues import FIFO_SUFFIX, Queue, base_name, dead_letter_name
 from cloudq.redis import Call, Failure, Failures, Server, command, locate
 from cloudq.redis.calls import Word
 
@@ -203,9 +203,9 @@ class RedisBroker:
         return milliseconds(self._ahead_seconds())
 
     def _key(self, queue: str) -> str:
-        """A queue's key. Its dead-letter queue's has the same in braces, and so lies in the same slot."""
+        """A queue's key. Its levels' and its dead-letter queue's have the same in braces: they share a slot."""
         if queue not in self._keys:
-            stem = queue.removesuffix(FIFO_SUFFIX)
+            stem = base_name(queue.removesuffix(FIFO_SUFFIX))
             while stem.endswith(DEAD_SUFFIX):
                 stem = stem.removesuffix(DEAD_SUFFIX)
             self._keys[queue] = f"{self._root}:{{{stem}}}{queue[len(stem) :]}"
