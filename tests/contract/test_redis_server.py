@@ -14,7 +14,7 @@ from cloudq.clock import SystemClock
 from cloudq.delivery import NotSent, Outgoing, Reason, Release, Sent, Settled, Unknown
 from cloudq.errors import BrokerError, BrokerUnavailableError, ConfigurationError, QueueNotFoundError
 from cloudq.queues import Queue
-from cloudq.redis import locate
+from cloudq.redis import Failures, Server, locate
 from cloudq.testing.steps import PATIENCE, in_thread, until
 from tests.redis_server import RedisServer
 
@@ -204,6 +204,20 @@ def test_a_full_server_refuses_messages_and_lets_those_that_it_has_be_settled(st
     assert broker.extend([(kept, 60)]) == [Settled()]
     stats = broker.stats("q")
     assert (stats.ready, stats.leased, stats.dead) == (1, 1, 1)
+
+
+def test_a_full_server_lets_receive_long_after_the_last_lease(start, connect):
+    server = start()
+    broker = connect(server.url)
+    broker.declare(QUEUE)
+    broker.send("q", [message(1), message(2)])
+    broker.ack(receive(broker, limit=1))
+    server.client.config_set("maxmemory", "1mb")
+    failures = Failures(unavailable=BrokerUnavailableError, broken=BrokerError)
+    later = brokers.RedisBroker(Server(locate(server.url), failures), SystemClock(), ahead=lambda: 3600.0)
+
+    assert [one.id for one in receive(later)] == ["m2"]
+    later.close()
 
 
 def test_a_replica_says_that_the_primary_is_wanted(start, connect):

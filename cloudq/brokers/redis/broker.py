@@ -203,7 +203,7 @@ class RedisBroker:
         return milliseconds(self._ahead_seconds())
 
     def _key(self, queue: str) -> str:
-        """A queue's key. Its levels' and its dead-letter queue's have the same in braces: they share a slot."""
+        """A queue's key. Its levels' and dead letters' have the same in braces, and so share a slot."""
         if queue not in self._keys:
             stem = base_name(queue.removesuffix(FIFO_SUFFIX))
             while stem.endswith(DEAD_SUFFIX):

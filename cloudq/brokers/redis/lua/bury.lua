@@ -2,7 +2,8 @@
 -- the receipt, the group, the message with its reason. Answers which were held.
 local queue, dead, is_fifo = KEYS[1], KEYS[2], ARGV[3] == '1'
 local now, done = time(ARGV[1]), {}
-if redis.call('EXISTS', dead) == 0 then
+local largest = known(dead)
+if not largest then
   return missing(dead)
 end
 for i = 4, #ARGV, 3 do
@@ -14,7 +15,7 @@ for i = 4, #ARGV, 3 do
     -- It keeps when it was sent; the letter sets it apart from what is sent to the dead-letter queue itself.
     local grave = entry .. 'd'
     redis.call('HSET', dead .. ':body', grave, ARGV[i + 2])
-    measure(dead, tonumber(ARGV[2]))
+    measure(dead, tonumber(ARGV[2]), largest)
     if is_fifo then
       move_up(queue, ARGV[i + 1], now)
       line_up(dead, ARGV[i + 1], grave, now, now)

@@ -1,9 +1,10 @@
 -- KEYS: the queue. ARGV: ahead, the limit. Answers, of what is ready, each message's element and the message.
 local queue, now, limit = KEYS[1], time(ARGV[1]), tonumber(ARGV[2])
-if redis.call('EXISTS', queue) == 0 then
+local largest, earliest = known(queue)
+if not largest then
   return missing(queue)
 end
-fall_due(queue, now)
+fall_due(queue, now, earliest)
 local elements = redis.call('LRANGE', queue .. ':ready', 0, limit - 1)
 for _, group in ipairs(redis.call('HKEYS', queue .. ':groups')) do
   for _, waiting in ipairs(redis.call('LRANGE', queue .. ':behind:' .. group, 0, limit - 1)) do

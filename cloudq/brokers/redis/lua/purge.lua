@@ -10,4 +10,5 @@ for _, name in ipairs({'ready', 'delayed', 'leased', 'body', 'wake', 'groups', '
   redis.call('UNLINK', queue .. ':' .. name)
 end
 redis.call('HSET', queue, 'largest', 0)
+redis.call('HDEL', queue, 'due')
 return 0

@@ -1,6 +1,7 @@
 -- What the scripts know of a queue. Its key, Q, is a hash; the others' names begin with it:
 --
---   Q            sent: messages so far; largest: bytes of the largest body since the queue was last empty
+--   Q            sent: messages so far; largest: bytes of the largest body since the queue was last empty;
+--                due: nothing in the next two falls due earlier
 --   Q:ready      list of elements, in the order in which they fell due
 --   Q:delayed    elements by when they fall due
 --   Q:leased     receipts by when the lease ends
@@ -39,6 +40,19 @@ local function wake(queue)
   end
 end
 
+-- What a queue's hash says: `largest`, and `due` or infinity. Nothing where it wasn't declared.
+local function known(queue)
+  local found = redis.call('HMGET', queue, 'largest', 'due')
+  return tonumber(found[1]), tonumber(found[2]) or math.huge
+end
+
+-- Note when something falls due, if it does earlier than what is known of.
+local function expect(queue, due, earliest)
+  if due < earliest then
+    redis.call('HSET', queue, 'due', string.format('%.0f', due))
+  end
+end
+
 local function schedule(queue, element, due, now)
   if due <= now then
     redis.call('RPUSH', queue .. ':ready', element)
@@ -46,13 +60,28 @@ local function schedule(queue, element, due, now)
     return
   end
   redis.call('ZADD', queue .. ':delayed', due, element)
+  local _, earliest = known(queue)
+  expect(queue, due, earliest)
   if redis.call('ZRANGE', queue .. ':delayed', 0, 0)[1] == element then
     wake(queue) -- who waits, waits for something later
   end
 end
 
--- Make ready what has fallen due, in the order in which it did.
-local function fall_due(queue, now)
+local function earliest_of(queue)
+  local earliest = math.huge
+  for _, name in ipairs({':leased', ':delayed'}) do
+    local first = redis.call('ZRANGE', queue .. name, 0, 0, 'WITHSCORES')[2]
+    earliest = math.min(earliest, tonumber(first or earliest))
+  end
+  return earliest
+end
+
+-- Make ready what has fallen due, in the order in which it did; when the next does. That is asked of the queue's
+-- hash before it is asked of two sorted sets.
+local function fall_due(queue, now, earliest)
+  if now < earliest then
+    return earliest
+  end
   local due = {}
   for _, name in ipairs({':leased', ':delayed'}) do
     local found = redis.call(
@@ -70,9 +99,6 @@ local function fall_due(queue, now)
       redis.call('ZREM', queue .. name, unpack(members))
     end
   end
-  if #due == 0 then
-    return
-  end
   table.sort(due, function(a, b)
     if a[1] ~= b[1] then
       return a[1] < b[1]
@@ -82,6 +108,10 @@ local function fall_due(queue, now)
   for i = 1, #due do
     redis.call('RPUSH', queue .. ':ready', due[i][3])
   end
+  earliest = earliest_of(queue)
+  redis.call('HDEL', queue, 'due') -- first, since a server without memory lets no script begin with an HSET
+  expect(queue, earliest, math.huge)
+  return earliest
 end
 
 -- Add a message to a FIFO queue: behind its group, if there is one.
@@ -124,9 +154,9 @@ local function answer(done)
   return table.concat(done)
 end
 
--- Note how large bodies are, so that a receive takes no more than an answer should hold.
-local function measure(queue, size)
-  if size > tonumber(redis.call('HGET', queue, 'largest') or 0) then
+-- Note how large texts are, so that a receive takes no more than an answer should hold.
+local function measure(queue, size, largest)
+  if size > largest then
     redis.call('HSET', queue, 'largest', size)
   end
 end

@@ -4,10 +4,11 @@
 -- does, milliseconds until something falls due; -1 where nothing will.
 local now, room = time(ARGV[1]), tonumber(ARGV[2])
 local token, most = ARGV[4], tonumber(ARGV[5])
-local ends = string.format('%.0f', now + ARGV[3]) -- once, not for each message
-local largest = {}
+local ends = now + ARGV[3]
+local ends_as_text = string.format('%.0f', ends) -- once, not for each message
+local largest, earliest = {}, {}
 for i, queue in ipairs(KEYS) do
-  largest[i] = tonumber(redis.call('HGET', queue, 'largest'))
+  largest[i], earliest[i] = known(queue)
   if not largest[i] then
     return missing(queue)
   end
@@ -37,7 +38,7 @@ local function take(queue, limit)
     if bodies[i] then -- else somebody else deleted it
       count = count + 1
       elements[count], bodies[count], lengths[count] = elements[i], bodies[i], #bodies[i]
-      leases[2 * count - 1], leases[2 * count] = ends, receipts[i]
+      leases[2 * count - 1], leases[2 * count] = ends_as_text, receipts[i]
     end
   end
   if count > 0 then
@@ -57,13 +58,14 @@ for i, queue in ipairs(KEYS) do
   if room <= 0 then
     break
   end
-  fall_due(queue, now)
+  earliest[i] = fall_due(queue, now, earliest[i])
   local limit = room
   if largest[i] > 0 then
     limit = math.min(room, math.max(1, math.floor(most / largest[i])))
   end
   local count, elements, lengths, texts = take(queue, limit)
   if count > 0 then
+    expect(queue, ends, earliest[i])
     most = most - #texts
     room = most > 0 and room - count or 0
     for _, part in ipairs({i, elements, lengths, texts}) do
@@ -79,8 +81,6 @@ end
 
 local due = math.huge
 for _, queue in ipairs(KEYS) do
-  for _, name in ipairs({':leased', ':delayed'}) do
-    due = math.min(due, tonumber(redis.call('ZRANGE', queue .. name, 0, 0, 'WITHSCORES')[2] or due))
-  end
+  due = math.min(due, earliest_of(queue))
 end
 return due == math.huge and -1 or math.max(0, due - now)

@@ -9,7 +9,7 @@ for i = 3, #ARGV, 4 do
     receives = receives - ARGV[i + 2]
     if #ARGV[i + 3] > 0 then
       redis.call('HSET', queue .. ':body', entry, ARGV[i + 3])
-      measure(queue, tonumber(ARGV[2]))
+      measure(queue, tonumber(ARGV[2]), (known(queue)))
     end
     schedule(queue, receives > 0 and entry .. ':' .. receives or entry, now + ARGV[i + 1], now)
   end

@@ -1,15 +1,16 @@
 -- KEYS: the queue. ARGV: ahead, the largest body's bytes, how many are delayed; of those the delay and the
 -- message, of the others the message alone.
 local queue, delayed = KEYS[1], tonumber(ARGV[3])
-if redis.call('EXISTS', queue) == 0 then
+local largest, earliest = known(queue)
+if not largest then
   return missing(queue)
 end
 local now, count = time(ARGV[1]), #ARGV - 3 - delayed
 -- Before anything else is written, so that a server without memory refuses it all.
 local first = redis.call('HINCRBY', queue, 'sent', count) - count
 local prefix = string.format('%.0f-', now)
-measure(queue, tonumber(ARGV[2]))
-fall_due(queue, now) -- what fell due before these came stands before them
+measure(queue, tonumber(ARGV[2]), largest)
+fall_due(queue, now, earliest) -- what fell due before these came stands before them
 
 local bodies, ready = {}, {}
 for i = 1, count do

@@ -1,13 +1,14 @@
 -- KEYS: the queue. ARGV: ahead, the largest body's bytes; of each message the deduplication id, for how long
 -- that is remembered, the group, the delay, the message.
 local queue, count = KEYS[1], (#ARGV - 2) / 5
-if redis.call('EXISTS', queue) == 0 then
+local largest, earliest = known(queue)
+if not largest then
   return missing(queue)
 end
 local now = time(ARGV[1])
 local number = redis.call('HINCRBY', queue, 'sent', count) - count
-measure(queue, tonumber(ARGV[2]))
-fall_due(queue, now)
+measure(queue, tonumber(ARGV[2]), largest)
+fall_due(queue, now, earliest)
 redis.call('ZREMRANGEBYSCORE', queue .. ':seen', '-inf', now)
 
 for i = 3, #ARGV, 5 do
