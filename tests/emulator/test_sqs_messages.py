@@ -469,6 +469,7 @@ def test_messages_received_too_often_move_to_the_dead_letter_queue(emulator, sqs
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)  # ten thousand requests of boto3's take a minute on a busy machine
 def test_sixteen_receivers_get_each_of_fifty_thousand_messages_once(sqs, url):
     total, got, lock = 50_000, [], threading.Lock()
     with ThreadPoolExecutor(16) as threads:
