@@ -12,7 +12,7 @@ import errno
 import gc
 from typing import TYPE_CHECKING, Final
 
-from cloudq_emulator import moto_clock
+from cloudq_emulator import moto_clock, topics
 from cloudq_emulator.caller import Caller, Callers, operation_of
 from cloudq_emulator.clock import MovableClock
 from cloudq_emulator.control import Control, FaultOrders
@@ -118,6 +118,7 @@ class Server:
         self._moto = MotoApp(self._host, self._port)
         moto_backend.install(self.sqs)
         moto_clock.install(self.clock)
+        topics.install()
         gc.collect()
         gc.freeze()
         for listener in self._listeners:

@@ -115,7 +115,10 @@ class EngineBackend(SQSBackend):
             "MessageAttributes": kwargs.get("message_attributes"),
             "DelaySeconds": kwargs.get("delay_seconds"),
             "MessageGroupId": kwargs.get("group_id"),
-            "MessageDeduplicationId": kwargs.get("deduplication_id"),
+            # A FIFO topic may have standard queues, which it gives none.
+            "MessageDeduplicationId": kwargs.get("deduplication_id")
+            if queue_name.endswith(".fifo")
+            else None,
         }
         return self._perform("SendMessage", params)
 
