@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.emulator_process import emulator_process
+from tests.rabbitmq_server import URL, delete, pika_connection
+from tests.redis_server import redis_url
 
-BROKERS = ["sqlite", "sqs"]
+BROKERS = ["sqlite", "redis", "rabbitmq", "sqs"]
 
 
 @contextmanager
@@ -29,6 +31,16 @@ def environment_of(broker: str, folder: Path) -> Iterator[dict[str, str]]:
         case "sqs":
             with emulator_process() as emulator:
                 yield {**environment, **emulator.environment, "CLOUDQ_BROKER_URL": "sqs://"}
+        case "redis":
+            with redis_url() as url:
+                yield {**environment, "CLOUDQ_BROKER_URL": url}
+        case "rabbitmq":
+            pika_connection().close()
+            queue = environment["CLOUDQ_TASK_DEFAULT_QUEUE"]
+            try:
+                yield {**environment, "CLOUDQ_BROKER_URL": URL}
+            finally:
+                delete(queue, f"{queue}-dead")
         case _:
             raise LookupError(broker)
 
