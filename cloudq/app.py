@@ -4,35 +4,38 @@ from __future__ import annotations
 
 import functools
 import importlib
+import inspect
 import logging
 import sys
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, Unpack, cast, overload
 
 from cloudq.backends.base import Backend
 from cloudq.brokers.base import Broker, QueueStats
 from cloudq.clock import Clock, clock_of
 from cloudq.codec import encode
 from cloudq.config import CLOCK, Conf
-from cloudq.delivery import Accepted, NotSent, Outgoing, Sent
+from cloudq.delivery import Accepted, Outgoing
 from cloudq.errors import (
     ArgumentError,
+    CloudqError,
     ConfigurationError,
-    NotAcceptedError,
     QueueNotFoundError,
     UnsupportedError,
 )
-from cloudq.options import TaskKeywords, task_options
+from cloudq.options import Register, RegisterBound, TaskKeywords, task_options
 from cloudq.queues import Queue, base_name, priority_of, route
 from cloudq.results import ResultStore
-from cloudq.tasks import BoundTask, Call, Task, TaskOptions
+from cloudq.sending import Place, failure, failures
+from cloudq.tasks import AsyncTask, Call, Task, TaskOptions
 
-if TYPE_CHECKING:  # a Lambda function has no use for it
+if TYPE_CHECKING:
     from cloudq.pauses import Pauses
+    from cloudq.sharing import SharedSends
 
 __all__ = ["App", "default_app", "load"]
 
@@ -84,20 +87,19 @@ class App:
         self._lock = threading.RLock()
         self._broker: Broker | None = None
         self._backend: Backend | None = None
+        self._results: ResultStore | None = None
 
     def __repr__(self) -> str:
         return f"<App {self.name}>"
 
     @overload
+    def task(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> AsyncTask[P, R]: ...
+    @overload
     def task(self, function: Callable[P, R], /) -> Task[P, R]: ...
     @overload
-    def task(
-        self, /, *, bind: Literal[True], **options: Unpack[TaskKeywords]
-    ) -> Callable[[Callable[Concatenate[BoundTask, P], R]], Task[P, R]]: ...
+    def task(self, /, *, bind: Literal[True], **options: Unpack[TaskKeywords]) -> RegisterBound: ...
     @overload
-    def task(
-        self, /, *, bind: Literal[False] = False, **options: Unpack[TaskKeywords]
-    ) -> Callable[[Callable[P, R]], Task[P, R]]: ...
+    def task(self, /, *, bind: Literal[False] = False, **options: Unpack[TaskKeywords]) -> Register: ...
     def task(
         self,
         function: Callable[..., Any] | None = None,
@@ -132,7 +134,8 @@ class App:
             raise ConfigurationError(
                 f"Two functions are called {name!r}: give one of them a name= of its own."
             )
-        task: Task[..., Any] = Task(function, name=name, options=options, sender=self)
+        kind = cast("type[Task[..., Any]]", AsyncTask if inspect.iscoroutinefunction(function) else Task)
+        task = kind(function, name=name, options=options, sender=self)
         self._tasks[name] = task
         return task
 
@@ -157,7 +160,11 @@ class App:
         queue = self._given.get(base) or Queue(base)
         if queue.lease is None:
             queue = replace(queue, lease=self.conf.settings.task_lease)
-        return queue if name == base else replace(queue, name=name, priorities=1, topics=())
+        if name == base:
+            return queue
+        # One beyond those that are declared may be left from when there were more.
+        more = replace(queue, priorities=max(queue.priorities, priority_of(name) + 1))
+        return next(level for level in more.levels if level.name == name)
 
     def queue_of(self, task: Task[..., Any]) -> str:
         """The queue that a task's messages go to unless the call names another."""
@@ -213,15 +220,17 @@ class App:
     @property
     def results(self) -> ResultStore | None:
         """Where records are; None where no backend is configured."""
-        backend = self.backend
+        backend, expires = self.backend, self.conf.settings.result_expires
         if backend is None:
             return None
-        return ResultStore(backend, expires=self.conf.settings.result_expires, clock=self.clock)
+        if not self._results or (self._results.backend, self._results.expires) != (backend, expires):
+            self._results = ResultStore(backend, expires=expires, clock=self.clock)
+        return self._results
 
     @property
     def pauses(self) -> Pauses | None:
         """Which queues are paused; None where no backend is configured, so that none can be."""
-        from cloudq.pauses import Pauses
+        from cloudq.pauses import Pauses  # not for those who only send, or run on Lambda
 
         backend = self.backend
         return None if backend is None else Pauses(backend)
@@ -287,29 +296,65 @@ class App:
             NotAcceptedError: Some weren't taken, or it isn't sure; the text says how many and why.
             BrokerError: The broker can't be reached or has no such queue.
         """
-        by_queue: defaultdict[str, list[Outgoing]] = defaultdict(list)
-        by_topic: defaultdict[str, list[Outgoing]] = defaultdict(list)
+        by_place: defaultdict[Place, list[Outgoing]] = defaultdict(list)
         for call in calls:
-            if call.topic is not None:
-                by_topic[call.topic].append(self._outgoing(call))
+            by_place[self._place(call)].append(self._outgoing(call))
+        for place, messages in by_place.items():
+            if (error := failure(place, messages, self._put(place, messages))) is not None:
+                raise error
+
+    async def asend(self, calls: Sequence[Call]) -> None:
+        """As `send`, without blocking the event loop: calls of one turn of the loop share requests."""
+        await self._shared_sends.send(calls)
+
+    def send_each(self, batches: Sequence[Sequence[Call]]) -> list[Exception | None]:
+        """Send several callers' calls together; of each caller what `send` would raise, or None."""
+        errors: list[Exception | None] = [None] * len(batches)
+        by_place: defaultdict[Place, defaultdict[int, list[Outgoing]]]
+        by_place = defaultdict(lambda: defaultdict(list))
+        for index, calls in enumerate(batches):
+            try:
+                placed = [(self._place(call), self._outgoing(call)) for call in calls]
+            except CloudqError as error:
+                errors[index] = error
             else:
-                by_queue[self.place_of(call)].append(self._outgoing(call))
-        for queue, messages in by_queue.items():
-            _raise_unless_sent(f"queue {queue!r}", queue, messages, self._put(queue, messages))
-        for topic, messages in by_topic.items():
-            _raise_unless_sent(f"topic {topic!r}", None, messages, self._publish(topic, messages))
+                for place, message in placed:
+                    by_place[place][index].append(message)
+        for place, groups in by_place.items():
+            found = failures(place, list(groups.values()), functools.partial(self._put, place))
+            for index, error in zip(groups, found, strict=True):
+                errors[index] = errors[index] or error
+        return errors
+
+    @functools.cached_property
+    def _shared_sends(self) -> SharedSends:
+        from cloudq.sharing import SharedSends  # and with it asyncio, for those who await
+
+        return SharedSends(self.send_each)
 
     def close(self) -> None:
         """Let go of the broker and the backend; the next use connects anew."""
         with self._lock:
             broker, backend, self._broker, self._backend = self._broker, self._backend, None, None
+            results, self._results = self._results, None
+            sends = self.__dict__.pop("_shared_sends", None)
             self._declared.clear()
+        if sends is not None:
+            sends.close()
+        if results is not None:
+            results.close()
         if broker is not None:
             broker.close()
         if backend is not None:
             backend.close()
 
-    def _put(self, queue: str, messages: Sequence[Outgoing]) -> list[Accepted]:
+    def _place(self, call: Call) -> Place:
+        return Place(self.place_of(call)) if call.topic is None else Place(call.topic, is_topic=True)
+
+    def _put(self, place: Place, messages: Sequence[Outgoing]) -> list[Accepted]:
+        if place.is_topic:
+            return self._publish(place.name, messages)
+        queue = place.name
         self.declare(queue)
         try:
             return self.broker.send(queue, messages)
@@ -430,21 +475,3 @@ def _implementation(kind: str, known: Mapping[str, str], setting: str, url: str)
         accepted = ", ".join(f"{name}://" for name in known)
         raise ConfigurationError(f"{setting} {url!r}: a URL that starts with one of {accepted} is expected.")
     return importlib.import_module(f"cloudq.{kind}.{known[scheme]}")
-
-
-def _raise_unless_sent(
-    place: str, queue: str | None, messages: Sequence[Outgoing], answers: Sequence[Accepted]
-) -> None:
-    failed = [
-        (one, answer) for one, answer in zip(messages, answers, strict=True) if not isinstance(answer, Sent)
-    ]
-    if not failed:
-        return
-    message, answer = failed[0]
-    may_be_sent = any(not isinstance(one, NotSent) for _, one in failed)
-    words = "was not taken" if isinstance(answer, NotSent) else "may or may not have been taken"
-    raise NotAcceptedError(
-        f"{len(failed)} of {len(messages)} messages for {place} failed: {message.id} {words}: {answer.why}",
-        queue=queue,
-        may_be_sent=may_be_sent,
-    )

@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
-from typing import Any, TypedDict, cast
+from typing import Any, Concatenate, ParamSpec, Protocol, TypedDict, TypeVar, cast, overload
 
 from cloudq.errors import ConfigurationError
 from cloudq.queues import Queue
 from cloudq.retry import Backoff, RetryPolicy
-from cloudq.tasks import TaskOptions
+from cloudq.tasks import AsyncTask, BoundTask, Task, TaskOptions
 
-__all__ = ["TaskKeywords", "task_options"]
+__all__ = ["Register", "RegisterBound", "TaskKeywords", "task_options"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Register(Protocol):
+    """Turns a function into a task."""
+
+    @overload
+    def __call__(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> AsyncTask[P, R]: ...
+    @overload
+    def __call__(self, function: Callable[P, R], /) -> Task[P, R]: ...
+
+
+class RegisterBound(Protocol):
+    """Turns a function whose first argument is the task's own run into a task."""
+
+    @overload
+    def __call__(
+        self, function: Callable[Concatenate[BoundTask, P], Coroutine[Any, Any, R]], /
+    ) -> AsyncTask[P, R]: ...
+    @overload
+    def __call__(self, function: Callable[Concatenate[BoundTask, P], R], /) -> Task[P, R]: ...
 
 
 class TaskKeywords(TypedDict, total=False):

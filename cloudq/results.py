@@ -9,12 +9,16 @@ import dataclasses
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from cloudq.backends.base import Backend, Change
 from cloudq.clock import Clock
 from cloudq.errors import BackendError, ConfigurationError, ResultError, ResultTimeoutError, TaskFailedError
+from cloudq.processes import PerProcess
 from cloudq.request import running
+
+if TYPE_CHECKING:
+    from cloudq.watching import Watcher
 
 __all__ = ["AsyncResult", "GroupResult", "Record", "ResultStore", "State"]
 
@@ -83,17 +87,19 @@ class ResultStore:
     """
 
     def __init__(self, backend: Backend, *, expires: float, clock: Clock) -> None:
-        self._backend = backend
-        self._expires = expires
+        self.backend = backend
+        self.expires = expires
         self._clock = clock
+        self._has_watcher = False
+        self._watcher: PerProcess[Watcher[Record]] = PerProcess(self._make_watcher)
 
     def load(self, id: str) -> Record | None:
         """A message's record; None where there is none (yet, or any more)."""
-        return _read(self._backend.get(_key(id)))
+        return _read(self.backend.get(_key(id)))
 
     def load_many(self, ids: Sequence[str]) -> dict[str, Record]:
         """The records of the messages that have one."""
-        found = self._backend.get_many([_key(one) for one in ids])
+        found = self.backend.get_many([_key(one) for one in ids])
         records = {one: _read(found.get(_key(one))) for one in ids}
         return {one: record for one, record in records.items() if record is not None}
 
@@ -102,13 +108,13 @@ class ResultStore:
         now = self._clock.now()
         unsaved = {one: dataclasses.replace(record, at=now) for one, record in records.items()}
         while unsaved:
-            present = self._backend.get_many([_key(one) for one in unsaved])
+            present = self.backend.get_many([_key(one) for one in unsaved])
             changes = {
-                one: Change(_key(one), _write(record), present.get(_key(one)), self._expires)
+                one: Change(_key(one), _write(record), present.get(_key(one)), self.expires)
                 for one, record in unsaved.items()
                 if record.may_replace(_read(present.get(_key(one))))
             }
-            made = self._backend.put_if(list(changes.values())) if changes else []
+            made = self.backend.put_if(list(changes.values())) if changes else []
             # Race: what somebody else has changed meanwhile is looked at again.
             unsaved = {one: unsaved[one] for one, was_made in zip(changes, made, strict=True) if not was_made}
 
@@ -118,7 +124,7 @@ class ResultStore:
         until = None if timeout is None else self._clock.monotonic() + timeout
         while True:
             # What was read is told to the wait below: what changes from here on ends it at once.
-            known = self._backend.get_many([_key(one) for one in open_ids])
+            known = self.backend.get_many([_key(one) for one in open_ids])
             for one in list(open_ids):
                 record = _read(known.get(_key(one)))
                 if record is not None and record.state in FINAL:
@@ -127,7 +133,22 @@ class ResultStore:
             left = _LONGEST_WAIT if until is None else until - self._clock.monotonic()
             if not open_ids or left <= 0:
                 return
-            self._backend.wait([_key(one) for one in open_ids], left, known=known)
+            self.backend.wait([_key(one) for one in open_ids], left, known=known)
+
+    async def await_(self, id: str, timeout: float | None) -> Record | None:
+        """A message's final record, when it comes; None after `timeout` seconds. Blocks no event loop."""
+        return await self._watcher.get().result(id, timeout)
+
+    def close(self) -> None:
+        """End the thread that waits for what is awaited, once nothing is."""
+        if self._has_watcher:
+            self._watcher.get().rest()
+
+    def _make_watcher(self) -> Watcher[Record]:
+        from cloudq.watching import Watcher  # and with it asyncio, for those who await
+
+        self._has_watcher = True
+        return Watcher(self.wait, self._clock.monotonic)
 
 
 class AsyncResult(Generic[R]):
@@ -190,9 +211,28 @@ class AsyncResult(Generic[R]):
         _refuse_in_task(self.id, is_allowed=allow_in_task)
         for _, record in self.store.wait([self.id], timeout):
             return self.outcome(record)
-        raise ResultTimeoutError(
-            f"{self.task} ({self.id}) has no result after {timeout:g} s; it may still come. Does a worker "
-            "run for its queue?",
+        raise self._not_there(timeout)
+
+    async def aget(self, timeout: float | None = None, *, allow_in_task: bool = False) -> R:
+        """Wait for the result without blocking the event loop; all that is awaited shares one thread.
+
+        Args:
+            timeout: As `get` has it.
+            allow_in_task: As `get` has it.
+
+        Raises:
+            CloudqError: As `get` does.
+        """
+        _refuse_in_task(self.id, is_allowed=allow_in_task)
+        record = await self.store.await_(self.id, timeout)
+        if record is None:
+            raise self._not_there(timeout)
+        return self.outcome(record)
+
+    def _not_there(self, timeout: float | None) -> ResultTimeoutError:
+        return ResultTimeoutError(
+            f"{self.task} ({self.id}) has no result after {timeout or 0:g} s; it may still come. Does a "
+            "worker run for its queue?",
             id=self.id,
         )
 
@@ -251,12 +291,31 @@ class GroupResult(Generic[R]):
         records = dict(first.store.wait([one.id for one in self.results], timeout))
         missing = [one for one in self.results if one.id not in records]
         if missing:
-            raise ResultTimeoutError(
-                f"{len(missing)} of {len(self.results)} results are missing after {timeout:g} s; the first "
-                f"is {missing[0]!r}.",
-                id=missing[0].id,
-            )
+            raise self._missing(missing, timeout)
         return [one.outcome(records[one.id]) for one in self.results]
+
+    async def aget(self, timeout: float | None = None, *, allow_in_task: bool = False) -> list[R]:
+        """Wait for all results without blocking the event loop; otherwise as `get`."""
+        if not self.results:
+            return []
+        from asyncio import gather
+
+        store = self.results[0].store
+        _refuse_in_task(self.results[0].id, is_allowed=allow_in_task)
+        found = await gather(*(store.await_(one.id, timeout) for one in self.results))
+        missing = [one for one, record in zip(self.results, found, strict=True) if record is None]
+        if missing:
+            raise self._missing(missing, timeout)
+        return [
+            one.outcome(record) for one, record in zip(self.results, found, strict=True) if record is not None
+        ]
+
+    def _missing(self, missing: Sequence[AsyncResult[R]], timeout: float | None) -> ResultTimeoutError:
+        return ResultTimeoutError(
+            f"{len(missing)} of {len(self.results)} results are missing after {timeout or 0:g} s; the first "
+            f"is {missing[0]!r}.",
+            id=missing[0].id,
+        )
 
 
 def _refuse_in_task(id: str, *, is_allowed: bool) -> None:

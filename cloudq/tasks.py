@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from typing import Any, Generic, ParamSpec, Protocol, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, Unpack, cast
 
 from cloudq.arguments import Parameters, Returned
 from cloudq.call_options import (
@@ -29,7 +29,7 @@ from cloudq.request import Request, running
 from cloudq.results import AsyncResult, GroupResult, ResultStore
 from cloudq.retry import RetryPolicy
 
-__all__ = ["BoundTask", "Call", "Sender", "Task", "TaskOptions"]
+__all__ = ["AsyncTask", "BoundTask", "Call", "Sender", "Task", "TaskOptions"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -94,6 +94,10 @@ class Sender(Protocol):
 
     def send(self, calls: Sequence[Call]) -> None:
         """Put calls into their queues or topics, or raise what says which weren't taken."""
+        ...
+
+    async def asend(self, calls: Sequence[Call]) -> None:
+        """As `send`, without blocking the event loop."""
         ...
 
 
@@ -185,6 +189,23 @@ class Task(Generic[P, R]):
         self._sender.send([call])
         return self._sent(call)
 
+    async def adelay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
+        """As `delay`, without blocking the event loop; calls that are gathered share requests."""
+        call = self._plain(args, kwargs)
+        await self._sender.asend([call])
+        return self._sent(call)
+
+    async def aapply_async(
+        self,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Unpack[CallOptions],
+    ) -> AsyncResult[R]:
+        """As `apply_async`, without blocking the event loop; calls that are gathered share requests."""
+        call = self._call(args, kwargs, options)
+        await self._sender.asend([call])
+        return self._sent(call)
+
     def apply_async(
         self,
         args: Sequence[Any] = (),
@@ -251,6 +272,12 @@ class Task(Generic[P, R]):
         self._sender.send(made)
         return GroupResult(self._sent(call) for call in made)
 
+    async def adelay_many(self, calls: Iterable[tuple[Any, ...] | Mapping[str, Any]]) -> GroupResult[R]:
+        """As `delay_many`, without blocking the event loop."""
+        made = [self._plain(*_arguments(index, call)) for index, call in enumerate(calls)]
+        await self._sender.asend(made)
+        return GroupResult(self._sent(call) for call in made)
+
     def result(self, id: str, *, queue: str | None = None) -> AsyncResult[R]:
         """The handle on a message that was sent before.
 
@@ -280,6 +307,16 @@ class Task(Generic[P, R]):
             store=(lambda: self._sender.results) if topic is None else partial(_no_store, id, topic),
             read=lambda value: cast("R", self.returned.read(value)),
         )
+
+
+class AsyncTask(Task[P, R]):
+    """A registered coroutine function: calling it gives a coroutine, its result is what that gives."""
+
+    if TYPE_CHECKING:
+
+        def __call__(  # pyright: ignore[reportIncompatibleMethodOverride] - the only thing that differs
+            self, *args: P.args, **kwargs: P.kwargs
+        ) -> Coroutine[Any, Any, R]: ...
 
 
 def _no_store(id: str, topic: str) -> ResultStore | None:

@@ -179,7 +179,7 @@ def _notify(condition: threading.Condition) -> None:
         condition.notify_all()
 
 
-async def _wait(moved: asyncio.Event, timeout: float | None) -> None:  # noqa: ASYNC109 - None waits for ever
+async def _wait(moved: asyncio.Event, timeout: float | None) -> None:
     try:
         await asyncio.wait_for(moved.wait(), timeout)
     except TimeoutError:

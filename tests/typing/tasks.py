@@ -98,5 +98,31 @@ def coroutine_functions_are_tasks() -> None:
     async def fetch(url: str) -> bytes:
         return b""
 
-    fetch.delay("https://example.com")
+    @app.task(queue="pages")
+    async def fetch_page(url: str) -> str:
+        return ""
+
+    @app.task(bind=True)
+    async def fetch_bound(self: BoundTask, url: str) -> int:
+        return self.request.retries
+
+    assert_type(fetch.delay("https://example.com").get(), bytes)
+    assert_type(fetch_page.delay("https://example.com").get(), str)
+    assert_type(fetch_bound.delay("https://example.com"), AsyncResult[int])
     fetch.delay(1)  # pyright: ignore[reportArgumentType]
+
+
+async def twins_are_typed_as_what_they_are_twins_of() -> None:
+    @cloudq.task
+    async def fetch(url: str) -> bytes:
+        return b""
+
+    assert_type(await fetch("https://example.com"), bytes)
+    assert_type(await add.adelay(1, y=2), AsyncResult[int])
+    assert_type(await (await add.adelay(1)).aget(timeout=5), int)
+    assert_type(await (await fetch.adelay("a")).aget(), bytes)
+    assert_type(await add.aapply_async((1,), countdown=60, priority=1), AsyncResult[int])
+    assert_type(await (await add.adelay_many([(1,)])).aget(), list[int])
+
+    await add.adelay("1")  # pyright: ignore[reportArgumentType]
+    await add.aapply_async((1,), wait=60)  # pyright: ignore[reportCallIssue]
