@@ -40,15 +40,15 @@ class Script:
     """
 
     text: str
-    digest: str = field(init=False)
+    digest: bytes = field(init=False)
 
     def __post_init__(self) -> None:
         digest = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
-        object.__setattr__(self, "digest", digest)
+        object.__setattr__(self, "digest", digest.encode())
 
     def call(self, keys: Sequence[Word], arguments: Iterable[Word]) -> Call:
         """Run it."""
-        return Call(_pack(["EVALSHA", self.digest, len(keys), *keys, *arguments]), self)
+        return Call(_pack([b"EVALSHA", self.digest, len(keys), *keys, *arguments]), self)
 
     def load(self) -> Call:
         """Make it known to the server."""

@@ -43,11 +43,11 @@ class Server:
             raise self._failures.closed(self.address.shown)
         connection = self.connections.take()
         try:
-            answers = self._exchange(connection, calls)
-            unknown = [at for at, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
-            if unknown:  # a script that the server doesn't know (it was restarted) hasn't run
-                for at, answer in zip(unknown, self._taught(connection, calls, unknown), strict=True):
-                    answers[at] = answer
+            answers, is_well = self._exchange(connection, calls)
+            if is_well:
+                self.connections.give_back(connection)
+                return answers
+            self._teach(connection, calls, answers)
         except BaseException:
             connection.disconnect()  # an answer may still come that nobody would expect
             raise
@@ -77,7 +77,9 @@ class Server:
             if self.is_closed:
                 return
             patience = min(seconds, self.address.patience / 2)
-            (answer,) = self._exchange(connection, [command("BLPOP", *keys, f"{max(patience, 0.001):.3f}")])
+            (answer,), _ = self._exchange(
+                connection, [command("BLPOP", *keys, f"{max(patience, 0.001):.3f}")]
+            )
             if self.is_closed:
                 return
             if isinstance(answer, Exception):
@@ -105,27 +107,35 @@ class Server:
             cut(connection)
         self.connections.close()
 
-    def _taught(self, connection: Connection, calls: Sequence[Call], unknown: Sequence[int]) -> list[Any]:
-        again = [calls[at] for at in unknown]
-        scripts = dict.fromkeys(call.script for call in again if call.script is not None)
-        return self._exchange(connection, [*(script.load() for script in scripts), *again])[len(scripts) :]
+    def _teach(self, connection: Connection, calls: Sequence[Call], answers: list[Any]) -> None:
+        """Make calls again whose scripts the server has forgotten, as by a restart: they haven't run."""
+        unknown = [at for at, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+        scripts = dict.fromkeys(script for at in unknown if (script := calls[at].script) is not None)
+        again = [*(script.load() for script in scripts), *(calls[at] for at in unknown)]
+        if unknown:
+            found, _ = self._exchange(connection, again)
+            for at, answer in zip(unknown, found[len(scripts) :], strict=True):
+                answers[at] = answer
 
     @staticmethod
-    def _exchange(connection: Connection, calls: Sequence[Call]) -> list[Any]:
-        """Each call's answer or error; from where the connection broke on, `_Broken`."""
+    def _exchange(connection: Connection, calls: Sequence[Call]) -> tuple[list[Any], bool]:
+        """Each call's answer or error, from where the connection broke on `_Broken`; whether all is well."""
         answers: list[Any] = []
+        is_well = True
         try:
             connection.send_packed_command([call.packed for call in calls], check_health=False)
             for _ in calls:
                 try:
                     answers.append(connection.read_response())
                 except ResponseError as error:
+                    is_well = False
                     answers.append(error)
         except (AuthenticationError, BusyLoadingError) as error:
-            answers += [error] * (len(calls) - len(answers))  # redis-py has disconnected; nothing was done
+            # redis-py has disconnected; nothing was done.
+            return answers + [error] * (len(calls) - len(answers)), False
         except (RedisError, OSError) as error:
-            answers += [_Broken(error)] * (len(calls) - len(answers))
-        return answers
+            return answers + [_Broken(error)] * (len(calls) - len(answers)), False
+        return answers, is_well
 
     def _failure(self, error: Exception) -> Failure:
         if isinstance(error, _Broken):
