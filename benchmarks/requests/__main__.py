@@ -23,7 +23,7 @@ _PEERS: Final = Path(".venv-peers/bin").absolute()
 _OURS: Final = Path(sys.executable).parent
 _MODULES: Final = "benchmarks.requests.contenders"
 _LINE: Final = 8
-_PATIENCE: Final = 120.0
+_PATIENCE: Final = 60.0
 """Seconds for which a run may stand still before it is given up."""
 
 _SEND: Final = "SendMessage"
@@ -106,7 +106,18 @@ def main(*, only: str | None, idle: float | None) -> None:
     for load in LOADS:
         for contender in CONTENDERS:
             if only in (None, contender.title):
-                click.echo(_row(load, contender, _count(contender, load)))
+                click.echo(_tried(load, contender))
+
+
+def _tried(load: Load, contender: Contender) -> str:
+    try:
+        return _row(load, contender, _count(contender, load))
+    except _StalledError as error:
+        return f"{load.title:42}{contender.title:17}{error}"
+
+
+class _StalledError(Exception):
+    """A worker ran nothing for a long time."""
 
 
 def _row(load: Load, contender: Contender, counts: Counter[str]) -> str:
@@ -185,7 +196,7 @@ def _await(notes: Path, count: int) -> None:
         if (now := len(set(notes.read_bytes().split()))) > seen:
             seen, changed = now, clock.monotonic()
         if clock.monotonic() - changed > _PATIENCE:
-            raise RuntimeError(f"only {seen} of {count} tasks were run")
+            raise _StalledError(f"stalled after {seen} of {count} tasks")
 
 
 def _requests(server: servers.Server) -> Counter[str]:

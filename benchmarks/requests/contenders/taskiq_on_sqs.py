@@ -11,7 +11,11 @@ from benchmarks.requests.contenders.work import ENDPOINT, work
 
 boto3.client("sqs", region_name="us-east-1").create_queue(QueueName="taskiq")  # pyright: ignore[reportUnknownMemberType]
 broker = SQSBroker(
-    endpoint_url=ENDPOINT, sqs_queue_name="taskiq", region_name="us-east-1", wait_time_seconds=20
+    endpoint_url=ENDPOINT,
+    sqs_queue_name="taskiq",
+    region_name="us-east-1",
+    wait_time_seconds=20,
+    max_number_of_messages=10,
 )
 
 
