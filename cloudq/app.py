@@ -33,7 +33,8 @@ from cloudq.results import ResultStore
 from cloudq.sending import Place, failure, failures
 from cloudq.tasks import AsyncTask, Call, Task, TaskOptions
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # a Lambda function has no use for it
+    from cloudq.claims import Claims
     from cloudq.pauses import Pauses
     from cloudq.sharing import SharedSends
 
@@ -88,6 +89,7 @@ class App:
         self._broker: Broker | None = None
         self._backend: Backend | None = None
         self._results: ResultStore | None = None
+        self._claims: Claims | None = None
 
     def __repr__(self) -> str:
         return f"<App {self.name}>"
@@ -338,6 +340,7 @@ class App:
             broker, backend, self._broker, self._backend = self._broker, self._backend, None, None
             results, self._results = self._results, None
             sends = self.__dict__.pop("_shared_sends", None)
+            self._claims = None
             self._declared.clear()
         if sends is not None:
             sends.close()
@@ -371,12 +374,26 @@ class App:
                 self.declare(queue.name)
         return self.broker.publish(topic, messages)
 
+    @property
+    def claims(self) -> Claims | None:
+        """Where bodies go that are too large for the broker; None where nowhere is configured."""
+        if not (url := self.conf.settings.claim_checks):
+            return None
+        with self._lock:
+            if self._claims is None:
+                from cloudq.claims import Claims, store_of
+
+                self._claims = Claims(store_of(url, self.backend))
+            return self._claims
+
     def _outgoing(self, call: Call) -> Outgoing:
         limits = self.broker.limits
         longest = limits.max_delay if call.topic is None else limits.max_topic_delay
+        largest = limits.max_body_bytes if call.topic is None else limits.max_topic_body_bytes
+        body, claims = encode(call.message), self.claims
         return Outgoing(
             id=call.message.id,
-            body=encode(call.message),
+            body=body if claims is None else claims.checked(call.message, body, largest),
             # What a broker can't hold as long as asked comes back early; its eta then sends it round again.
             delay=call.delay if longest is None else min(call.delay, longest),
             group=call.group,

@@ -36,6 +36,9 @@ _OPTIONAL = (
     "headers", "ref", "topic",
 )  # fmt: skip
 
+_BEHIND_REF = ("next", "on_error")
+"""What lies where `ref` says, with the arguments, and is not written beside it."""
+
 
 def encode(message: Message) -> bytes:
     """Write a message.
@@ -43,15 +46,11 @@ def encode(message: Message) -> bytes:
     Raises:
         EncodeError: An argument is no JSON value; the text names the task.
     """
-    fields: dict[str, Any] = {
-        "v": VERSION,
-        "id": message.id,
-        "task": message.task,
-        "args": list(message.args),
-        "kwargs": dict(message.kwargs),
-    }
+    fields: dict[str, Any] = {"v": VERSION, "id": message.id, "task": message.task}
+    if message.ref is None:
+        fields |= {"args": list(message.args), "kwargs": dict(message.kwargs)}
     for name in _OPTIONAL:
-        if value := getattr(message, name):
+        if (value := getattr(message, name)) and not (message.ref is not None and name in _BEHIND_REF):
             fields[name] = value
     try:
         for name in _INSTANTS:

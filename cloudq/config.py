@@ -59,6 +59,9 @@ class Settings:
     """Seconds after which `SoftTimeLimitError` is raised in a run, where the task names none."""
     task_lease: float = 60.0
     """Seconds that a received message is hidden from others; workers keep it alive."""
+    claim_checks: str = ""
+    """Where bodies go that are larger than the broker takes: `s3://bucket/prefix`, or `backend` for the
+    result backend. Default: nowhere, and such a call is refused."""
     create_queues: bool | None = None
     """Whether to make missing queues on SQS. Default: only on a loopback endpoint."""
     worker_pool: Pool = "prefork"

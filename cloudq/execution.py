@@ -42,8 +42,8 @@ async def execute_async(app: App, body: bytes, context: Context) -> Execution:
     """As `execute`, in the running event loop; what is no coroutine function runs in a thread beside it."""
     from asyncio import to_thread
 
-    has_backend = app.results is not None  # which blocks
-    attempt = await to_thread(_admitted, app, body, context) if has_backend else _admitted(app, body, context)
+    blocks = app.results is not None or app.claims is not None
+    attempt = await to_thread(_admitted, app, body, context) if blocks else _admitted(app, body, context)
     if isinstance(attempt, Execution):
         return attempt
     started_at = app.clock.monotonic()
@@ -72,9 +72,27 @@ def _admitted(app: App, body: bytes, context: Context) -> Attempt | Execution:
     policy = task.options.policy.override(message.retry)
     is_exact = context.has_count or results is not None
     refused = _refused(app, message, record) or _poison(message, context, failures if is_exact else 0, policy)
-    if refused is not None:
-        return _execution(refused, message, failures + 1)
-    return Attempt(app, results, task, message, context, failures, policy)
+    whole = refused or _fetched(app, message, context)
+    if not isinstance(whole, Message):
+        return _execution(whole, message, failures + 1)
+    return Attempt(app, results, task, whole, context, failures, policy)
+
+
+def _fetched(app: App, message: Message, context: Context) -> Message | Outcome:
+    """The message with what lies at its `ref`, or what becomes of it without."""
+    if message.ref is None:
+        return message
+    if app.claims is None:
+        why = f"Its body lies at {message.ref}: set claim_checks to where that is."
+        return Dead(Reason("claim_gone", why))
+    try:
+        whole = app.claims.fetched(message)
+    except BackendError as error:
+        return Requeue(growing(context), why=str(error))
+    except DecodeError as error:
+        return Dead(Reason("bad_body", f"At {message.ref}: {error}"))
+    why = f"Its body isn't at {message.ref}, or claim_checks names another place."
+    return whole or Dead(Reason("claim_gone", why))
 
 
 def _execution(outcome: Outcome, message: Message, attempt: int, seconds: float = 0.0) -> Execution:

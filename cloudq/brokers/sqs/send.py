@@ -67,7 +67,7 @@ def _check_sizes(queue: str, messages: Sequence[Outgoing]) -> None:
         if size > MAX_BYTES:
             raise MessageTooLargeError(
                 f"Message {message.id} for queue {queue!r} has {size:,} bytes, attributes included; SQS "
-                f"takes {MAX_BYTES:,}. Send a reference to the data instead of the data.",
+                f"takes {MAX_BYTES:,}. Send a reference to the data, or set claim_checks.",
                 queue=queue,
                 size_bytes=size,
                 limit_bytes=MAX_BYTES,

@@ -170,7 +170,7 @@ def _check_sizes(topic: str, messages: Sequence[Outgoing]) -> None:
         if (size := size_bytes(message)) > MAX_TOPIC_BYTES:
             raise MessageTooLargeError(
                 f"Message {message.id} for topic {topic!r} has {size:,} bytes, attributes included; SNS "
-                f"takes {MAX_TOPIC_BYTES:,}. Send a reference to the data instead of the data.",
+                f"takes {MAX_TOPIC_BYTES:,}. Send a reference to the data, or set claim_checks.",
                 queue=None,
                 size_bytes=size,
                 limit_bytes=MAX_TOPIC_BYTES,
