@@ -1,7 +1,7 @@
 """Messages as the texts that Redis keeps, and such texts as deliveries.
 
-A text is a line and the body. The line is the message's id; where there is more to be said (a group,
-attributes, a reason), it is a JSON array of id, group, attributes and reason.
+A text is a line and the body. The line is the message's id, in ASCII; where there is more to be said (a
+group, attributes, a reason), it is a JSON array of id, group, attributes and reason.
 """
 
 from __future__ import annotations
@@ -68,11 +68,15 @@ def seen(queue: str, element: str, text: bytes) -> Delivery:
 def _delivery(queue: str, entry: str, receipt: str, receives: int, text: bytes) -> Delivery:
     line, _, body = text.partition(b"\n")
     sent_at = int(entry.partition("-")[0]) / 1000
-    if not line.startswith(b"["):
-        return Delivery(queue, line.decode(), body, receipt, receives, None, sent_at)
-    message_id, group, attributes, reason = json.loads(line)
-    why = Reason(**reason) if reason else None
-    return Delivery(queue, message_id, body, receipt, receives, group, sent_at, attributes or {}, why)
+    try:
+        if not line.startswith(b"["):
+            return Delivery(queue, line.decode("ascii"), body, receipt, receives, None, sent_at)
+        message_id, group, attributes, reason = json.loads(line)
+        why = Reason(**reason) if reason else None
+    except (ValueError, TypeError):
+        # Somebody else's text, or what is left of one of ours: whoever runs it finds that it is no message.
+        return Delivery(queue, entry, text, receipt, receives, None, sent_at)
+    return Delivery(queue, message_id, body, receipt, receives, group, sent_at, attributes, why)
 
 
 def _text(
@@ -85,4 +89,4 @@ def _text(
 
 
 def _is_plain(id: str) -> bool:
-    return "\n" not in id and not id.startswith("[")
+    return id.isascii() and "\n" not in id and not id.startswith("[")
