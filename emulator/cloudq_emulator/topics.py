@@ -1,4 +1,4 @@
-"""FIFO topics as SNS has them, where moto's differ: what queues get of them.
+"""Topics as SNS has them, where moto's differ: what queues get of them.
 
 Sources: Amazon SNS API Reference, Publish, MessageDeduplicationId; LocalStack's test_message_to_fifo_sqs in
 tests/aws/services/sns/test_sns.py, which AWS passes; both read 2026-11.
@@ -33,8 +33,10 @@ def publish(topic: Topic, message: str, *args: Any, **kwargs: Any) -> str:
 
 
 def get_post_data(subscription: Subscription, *args: Any, **kwargs: Any) -> dict[str, Any]:
-    """As moto's, but a FIFO topic's notification is numbered, and not signed."""
+    """As moto's, but it tells of this subscription, and a FIFO topic's is numbered, and not signed."""
     notification = _get_post_data(subscription, *args, **kwargs)
+    host = f"https://sns.{subscription.topic.sns_backend.region_name}.amazonaws.com"
+    notification["UnsubscribeURL"] = f"{host}/?Action=Unsubscribe&SubscriptionArn={subscription.arn}"
     if subscription.topic.fifo_topic:
         for name in _SIGNATURE:
             notification.pop(name, None)

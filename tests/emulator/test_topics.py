@@ -52,6 +52,13 @@ def test_a_queue_gets_a_notification_or_the_message_itself(sqs, sns, subscribe):
         *("SignatureVersion", "Signature", "SigningCertURL", "UnsubscribeURL"),
     }
     assert (notification["MessageId"], notification["Message"]) == (sent["MessageId"], "hello")
+    (arn,) = (
+        one["SubscriptionArn"]
+        for one in sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+        if one["Endpoint"] == ARN + "wrapped"
+    )
+    host = "https://sns.eu-west-1.amazonaws.com"
+    assert notification["UnsubscribeURL"] == f"{host}/?Action=Unsubscribe&SubscriptionArn={arn}"
     assert notification["MessageAttributes"]["bytes"] == {"Type": "Binary", "Value": "AQ=="}
     assert "MessageAttributes" not in message
     (message,) = receive(sqs, raw)
