@@ -270,10 +270,10 @@ def _encode(response: Response, *, keep_alive: bool, is_head: bool) -> bytes:
     status, body = response.status, response.body
     head = _head(status, response.content_type, keep_alive)
     for name, value in response.headers:
-        head += b"%b: %b\r\n" % (name, value)
+        head = b"%b%b: %b\r\n" % (head, name, value)
     # A HEAD's answer has the length of what a GET would bring, and brings it itself where it is moto's.
     if status != _NO_CONTENT and (response.content_type or not _has_length(response)):
-        head += b"Content-Length: %d\r\n" % len(body)
+        head = b"%bContent-Length: %d\r\n" % (head, len(body))
     return head + b"\r\n" if is_head else b"%b\r\n%b" % (head, body)
 
 

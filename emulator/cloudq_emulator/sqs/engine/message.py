@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from dataclasses import dataclass, field
-from random import getrandbits
+from random import getrandbits, shuffle
 from typing import Any, Final, Literal
 
 State = Literal["delayed", "ready", "leased", "gone"]
@@ -16,19 +16,16 @@ LEASED: Final = "leased"
 GONE: Final = "gone"
 """Deleted, expired, purged or moved away; final."""
 
+_digits = [f"{number:03x}" for number in range(0x1000)]
+shuffle(_digits)
+_start = f"{getrandbits(20):05x}"
+_middle = f"-{getrandbits(16):04x}-4{getrandbits(12):03x}-a{getrandbits(12):03x}-{getrandbits(24):06x}"
 
-_STRIDE: Final = 2_654_435_761
-"""Odd, so that its multiples reach all of 32 bits before one comes again; neighbours look unlike."""
-_next = itertools.count(getrandbits(32)).__next__
-_rest = f"-{getrandbits(16):04x}-4{getrandbits(12):03x}-a{getrandbits(12):03x}-{getrandbits(48):012x}"
+new_id: Final = map("".join, itertools.product((_start,), _digits, (_middle,), _digits, _digits)).__next__
+"""Makes a UUID that no other process has either, without a step in Python: all is full of ids.
 
-
-def new_id() -> str:
-    """A UUID that no other process has either; eight times as fast as `uuid.uuid4`, and all is full of ids.
-
-    It can be guessed, and repeats after four billion.
-    """
-    return f"{_next() * _STRIDE & 0xFFFF_FFFF:08x}{_rest}"
+It can be guessed, and there are 68 billion of them.
+"""
 
 
 @dataclass(slots=True, eq=False)
