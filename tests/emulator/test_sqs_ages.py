@@ -43,6 +43,7 @@ def test_ages_forget_what_is_gone_even_behind_what_stays():
         ages.put(one)
     for number in range(1, 10_000):
         del held[number]
+        ages.trim()
 
     assert list(ages.until(-1)) == []
     assert len(ages) < 100

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from cloudq_emulator.sqs.engine.queue import Queue
 
 _TRACE: Final = "AWSTraceHeader"
-_PLAIN: Final = frozenset({"QueueUrl", "Id", "MessageBody"})
-"""Parameters of a message that has nothing but a body, as most have."""
+_PLAIN: Final = 2
+"""Parameters of a message that has nothing but a body, as most have: it, and the queue's URL or an entry's id."""
 
 
 def send_message(call: Call) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def read_message(call: Call, queue: Queue, entry: Mapping[str, Any]) -> Message:
     if not attributes.is_writable(body):
         raise INVALID_MESSAGE_CONTENTS.error(code=ord(attributes.first_unwritable(body)))
     message = Message(body, digest(body), call.account, call.now)
-    if entry.keys() <= _PLAIN and not queue.settings.is_fifo and not call.trace:
+    if len(entry) == _PLAIN and not queue.settings.is_fifo and not call.trace:
         return message
     message.delay = _delay(queue, entry)
     if entry.get("MessageAttributes"):

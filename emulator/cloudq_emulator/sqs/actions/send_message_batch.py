@@ -36,7 +36,7 @@ def send_message_batch(call: Call) -> dict[str, Any]:
     if queue.settings.is_fifo:
         _check_groups(queue, entries)
     read = [_read(call, queue, entry, number) for number, entry in enumerate(entries, 1)]
-    size_bytes = sum(size for _, size in read)
+    size_bytes = sum([size for _, size in read])
     if size_bytes > limits.MESSAGE_BYTES:
         raise BATCH_TOO_LONG.error(limit_bytes=limits.MESSAGE_BYTES, size_bytes=size_bytes)
     if queue.settings.is_fifo:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -22,12 +23,14 @@ class Agenda(Generic[T]):
     surface, and swept once they outnumber those that count.
     """
 
-    __slots__ = ("_entries", "_heap", "_next")
+    __slots__ = ("_entries", "_heap", "_next", "first_at")
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, T]] = []
         self._entries: dict[T, tuple[float, int, T]] = {}
         self._next = itertools.count().__next__  # entries of one moment are never compared by their items
+        self.first_at = math.inf
+        """Before this nothing is due: no need to call `due`. At it something may be, or may not."""
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -36,6 +39,8 @@ class Agenda(Generic[T]):
         """Have `item` due `at`, and at no other time."""
         entry = self._entries[item] = (at, self._next(), item)
         heapq.heappush(self._heap, entry)
+        if at < self.first_at:
+            self.first_at = at
         if len(self._heap) > 2 * len(self._entries) + _SLACK:
             self._sweep()
 
@@ -43,10 +48,6 @@ class Agenda(Generic[T]):
         """Forget `item`, if it is there."""
         if self._entries.pop(item, None) is not None and len(self._heap) > 2 * len(self._entries) + _SLACK:
             self._sweep()
-
-    def has_due(self, now: float) -> bool:
-        """Whether to call `due`: it may still find nothing."""
-        return bool(self._heap) and self._heap[0][0] <= now
 
     def due(self, now: float) -> Iterator[T]:
         """Take out, one by one and the earliest first, what is due by `now`."""
@@ -56,6 +57,7 @@ class Agenda(Generic[T]):
             if entries.get(entry[2]) is entry:
                 del entries[entry[2]]
                 yield entry[2]
+        self.first_at = heap[0][0] if heap else math.inf
 
     def due_at(self, item: T) -> float | None:
         """When `item` is due, if it is there."""
@@ -73,6 +75,7 @@ class Agenda(Generic[T]):
         """Forget everything."""
         self._heap.clear()
         self._entries.clear()
+        self.first_at = math.inf
 
     def _sweep(self) -> None:
         entries = self._entries

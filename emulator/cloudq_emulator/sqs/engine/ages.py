@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -25,12 +26,14 @@ class Ages:
         held: The queue's messages by number; one that isn't among them is gone.
     """
 
-    __slots__ = ("_held", "_line", "_others")
+    __slots__ = ("_held", "_line", "_others", "oldest_at")
 
     def __init__(self, held: Mapping[int, Message]) -> None:
         self._held = held
         self._line: deque[Message] = deque()
         self._others: list[tuple[float, int, Message]] = []
+        self.oldest_at = math.inf
+        """No message was sent before this."""
 
     def __len__(self) -> int:
         return len(self._line) + len(self._others)
@@ -42,21 +45,17 @@ class Ages:
             line.append(message)
         else:
             heapq.heappush(self._others, (message.sent_at, message.number, message))
+        if message.sent_at < self.oldest_at:
+            self.oldest_at = message.sent_at
 
-    def has_until(self, at: float) -> bool:
-        """Whether to call `until`: there are messages that were sent by `at`, or too many that are gone."""
-        line, others = self._line, self._others
-        return (
-            bool(line and line[0].sent_at <= at)
-            or bool(others and others[0][0] <= at)
-            or len(line) + len(others) > 2 * len(self._held) + _SLACK
-        )
+    def trim(self) -> None:
+        """Let go of those that are gone, once they are too many. Called whenever one is."""
+        if len(self._line) + len(self._others) > 2 * len(self._held) + _SLACK:
+            self._sweep()
 
     def until(self, at: float) -> Iterator[Message]:
         """Take out, one by one, the messages that were sent by `at`."""
         line, others = self._line, self._others
-        if len(line) + len(others) > 2 * len(self._held) + _SLACK:
-            self._sweep()
         while line and (line[0].sent_at <= at or not self._is_held(line[0])):
             message = line.popleft()
             if self._is_held(message):
@@ -65,11 +64,13 @@ class Ages:
             message = heapq.heappop(others)[2]
             if self._is_held(message):
                 yield message
+        self.oldest_at = min(line[0].sent_at if line else math.inf, others[0][0] if others else math.inf)
 
     def clear(self) -> None:
         """All messages are gone."""
         self._line.clear()
         self._others.clear()
+        self.oldest_at = math.inf
 
     def _is_held(self, message: Message) -> bool:
         return self._held.get(message.number) is message

@@ -128,6 +128,8 @@ class MoveTasks:
 
     def advance(self, now: float) -> None:
         """Move what is due by now."""
+        if not self._running:  # as nearly always
+            return
         for arn, task in list(self._running.items()):
             while task.status == "RUNNING" and task.next_at <= now:
                 task.step(self._queues)

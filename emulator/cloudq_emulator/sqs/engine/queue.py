@@ -154,11 +154,11 @@ class Queue:
             SqsError: The handle isn't of this queue; on a FIFO queue also if its lease is over.
         """
         self.advance(now)
-        receipt = receipts.read(handle, self.uid)
-        message = self._messages.get(receipt.message)
+        number, receipt_number = receipts.read(handle, self.uid)
+        message = self._messages.get(number)
         if message is None:
             return
-        if not self._may_change(message, receipt.number):
+        if not self._may_change(message, receipt_number):
             raise RECEIPT_HANDLE_HAS_EXPIRED.error(value=handle)
         self._remove(message)
 
@@ -173,9 +173,9 @@ class Queue:
                 hours; on a FIFO queue also if the lease is over.
         """
         self.advance(now)
-        receipt = receipts.read(handle, self.uid)
-        message = self._messages.get(receipt.message)
-        if message is None or not self._may_change(message, receipt.number):
+        number, receipt_number = receipts.read(handle, self.uid)
+        message = self._messages.get(number)
+        if message is None or not self._may_change(message, receipt_number):
             raise RECEIPT_HANDLE_HAS_NO_LEASE.error(value=handle)
         if now + seconds - message.received_at > limits.LEASE:
             raise LEASE_TOO_LONG.error(value=seconds)
@@ -239,10 +239,10 @@ class Queue:
 
     def advance(self, now: float) -> None:
         """Settle what has come due: delays and leases that end, messages past their retention."""
-        if self._timers.has_due(now):
+        if self._timers.first_at <= now:
             for message in self._timers.due(now):
                 self._end_wait(message)
-        if self._ages.has_until(now - self.settings.retention):
+        if self._ages.oldest_at <= now - self.settings.retention:
             for message in self._ages.until(now - self.settings.retention):
                 self._remove(message)
 
@@ -267,7 +267,7 @@ class Queue:
 
     def repeat(self, handle: str) -> None:
         """Let a message that was just received be there once more, whatever becomes of its first delivery."""
-        message = self._messages[receipts.read(handle, self.uid).message]
+        message = self._messages[receipts.read(handle, self.uid)[0]]
         copy = dataclasses.replace(message)
         self._hold(copy)
         self._arrive(copy)
@@ -356,6 +356,7 @@ class Queue:
     def _forget(self, message: Message) -> None:
         del self._messages[message.number]
         self._timers.drop(message)
+        self._ages.trim()
 
     def _dead_letter_queue(self, message: Message) -> Queue | None:
         """Where to move a message that was received often enough; None to go on handing it out."""

@@ -2,17 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from cloudq_emulator.sqs.refusals import RECEIPT_HANDLE_IS_INVALID
-
-
-class Receipt(NamedTuple):
-    """What a handle says: the queue it is of, the message's number in it, and which receive it was."""
-
-    queue: str
-    message: int
-    number: int
 
 
 def write(queue: str, message: int, number: int) -> str:
@@ -20,8 +10,8 @@ def write(queue: str, message: int, number: int) -> str:
     return f"{queue}-{message}-{number}"
 
 
-def read(handle: str, queue: str) -> Receipt:
-    """What a handle says.
+def read(handle: str, queue: str) -> tuple[int, int]:
+    """What a handle says: the message's number in its queue, and which receive it was.
 
     Raises:
         SqsError: It is none of this queue's.
@@ -29,7 +19,7 @@ def read(handle: str, queue: str) -> Receipt:
     try:
         of, message, number = handle.split("-")
         if of == queue:
-            return Receipt(of, int(message), int(number))
+            return int(message), int(number)
     except ValueError:
         pass
     raise RECEIPT_HANDLE_IS_INVALID.error(value=handle)
