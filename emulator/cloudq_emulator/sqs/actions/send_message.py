@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _TRACE: Final = "AWSTraceHeader"
 _PLAIN: Final = 2
-"""Parameters of a message that has nothing but a body, as most have: it, and the queue's URL or an entry's id."""
+"""Parameters of a message that is only a body, as most are: it, and the queue's URL or the entry's id."""
 
 
 def send_message(call: Call) -> dict[str, Any]:

@@ -39,7 +39,7 @@ class Agenda(Generic[T]):
         """Have `item` due `at`, and at no other time."""
         entry = self._entries[item] = (at, self._next(), item)
         heapq.heappush(self._heap, entry)
-        if at < self.first_at:
+        if at < self.first_at:  # noqa: PLR1730 - on the hottest path, where a call to min costs more
             self.first_at = at
         if len(self._heap) > 2 * len(self._entries) + _SLACK:
             self._sweep()
