@@ -68,6 +68,9 @@ class _Call(click.Command):
 @click.option("--args", "args", metavar="JSON", help="Positional arguments, as a JSON array.")
 @click.option("--kwargs", metavar="JSON", help="Named arguments, as a JSON object.")
 @click.option("--queue", metavar="NAME", help="Send it to another queue than the task's.")
+@click.option(
+    "--priority", type=click.IntRange(min=0), help="One of its queue's levels; the highest goes first."
+)
 @click.option("--countdown", type=click.FloatRange(min=0), metavar="SECONDS", help="Run it no sooner.")
 @click.option(
     "--wait",
@@ -87,6 +90,7 @@ def call(  # noqa: PLR0913 - each is an option of the command
     args: str | None,
     kwargs: str | None,
     queue: str | None,
+    priority: int | None,
     countdown: float | None,
     wait: float | None,
     as_json: bool,
@@ -115,7 +119,7 @@ def call(  # noqa: PLR0913 - each is an option of the command
     positional, named = called.parameters.read(
         [*_positional(args), *map(_value, words)], _parsed("--kwargs", kwargs, dict) if kwargs else {}
     )
-    result = called.apply_async(positional, named, queue=queue, countdown=countdown)
+    result = called.apply_async(positional, named, queue=queue, priority=priority, countdown=countdown)
     sent = {"id": result.id, "task": name, "queue": queue or app.queue_of(called)}
     if wait is None:
         _say(sent, as_json=as_json)

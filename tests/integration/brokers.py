@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cloudq.queues import Queue
 from tests.emulator_process import emulator_process
 from tests.rabbitmq_server import URL, delete, pika_connection
 from tests.redis_server import redis_url
@@ -20,9 +21,11 @@ BROKERS = ["sqlite", "redis", "rabbitmq", "sqs"]
 def environment_of(broker: str, folder: Path) -> Iterator[dict[str, str]]:
     """What an app on this broker has in its environment: a default queue and results of its own."""
     results = f"sqlite:///{folder / 'results.db'}?synchronous=normal"
+    default = f"trial-{uuid.uuid4().hex[:8]}"
     environment = {
         "CLOUDQ_RESULT_BACKEND": results,
-        "CLOUDQ_TASK_DEFAULT_QUEUE": f"trial-{uuid.uuid4().hex[:8]}",
+        "CLOUDQ_TASK_DEFAULT_QUEUE": default,
+        "TRIAL_LEVELS": f"{default}-levels",
         "CLOUDQ_TASK_LEASE": "5",
     }
     match broker:
@@ -36,11 +39,13 @@ def environment_of(broker: str, folder: Path) -> Iterator[dict[str, str]]:
                 yield {**environment, "CLOUDQ_BROKER_URL": url}
         case "rabbitmq":
             pika_connection().close()
-            queue = environment["CLOUDQ_TASK_DEFAULT_QUEUE"]
             try:
                 yield {**environment, "CLOUDQ_BROKER_URL": URL}
             finally:
-                delete(queue, f"{queue}-dead")
+                levels = Queue(environment["TRIAL_LEVELS"], priorities=3).levels
+                others = (Queue(f"{levels[-1].name}-{which}") for which in ("first", "second"))
+                queues = [Queue(default), *levels, *others]
+                delete(*(name for queue in queues for name in (queue.name, queue.dead_letter)))
         case _:
             raise LookupError(broker)
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import cloudq
 
-app = cloudq.App("trial", queues=[cloudq.Queue("levels", priorities=3)])
+LEVELS = os.environ.get("TRIAL_LEVELS", "levels")
+FIRST, SECOND = f"{LEVELS}-first", f"{LEVELS}-second"
+
+app = cloudq.App("trial", queues=[cloudq.Queue(LEVELS, priorities=3)])
 
 
 def leave(path: str, line: object) -> None:
@@ -14,16 +18,16 @@ def leave(path: str, line: object) -> None:
         file.write(f"{line}\n")
 
 
-@app.task(queue="levels")
+@app.task(queue=LEVELS)
 def mark_level(path: str, level: int) -> None:
     leave(path, level)
 
 
-@app.task(queue="first")
+@app.task(queue=FIRST)
 def mark_first(path: str) -> None:
     leave(path, "first")
 
 
-@app.task(queue="second")
+@app.task(queue=SECOND)
 def mark_second(path: str) -> None:
     leave(path, "second")

@@ -206,6 +206,14 @@ for priority in (0, 2, 2):
             ["priority", "0", "1", "0"],
         ]
 
+    def test_a_call_may_name_one_and_one_that_is_not_there_is_misuse(self, shell, name):
+        assert shell.run("task", "call", f"{name}.send", "ann", "--priority", "1", "-A", name).code == 0
+
+        ended = shell.run("task", "call", f"{name}.send", "ann", "--priority", "3", "-A", name)
+
+        assert ended.code == 2
+        assert "priorities 0 to 2" in ended.err
+
     def test_json_has_both(self, shell, name):
         (emails,) = shell.run("queue", "stats", "-A", name, "--json").json["queues"]
 
