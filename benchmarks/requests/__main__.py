@@ -139,7 +139,10 @@ def _count(contender: Contender, load: Load) -> Counter[str]:
         program = f"from {_MODULES}.{contender.module} import *\n{load.how}({load.count}, {load.seconds})"
         subprocess.run([contender.bin / "python", "-c", program], env=environment, check=True)
         with subprocess.Popen(
-            _command(contender, load.concurrency), env=environment, stderr=subprocess.PIPE
+            _command(contender, load.concurrency),
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         ) as worker:
             try:
                 _await(notes, load.count)

@@ -1,0 +1,113 @@
+"""A real worker whom AWS refuses something: a clear line, no tight loop, and on it goes when that is over."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from tests.emulator_process import emulator_process
+from tests.integration.worker_process import HERE, WorkerProcess, lines, wait_until
+from tests.refusing_proxy import refusing_proxy
+
+sys.path.insert(0, str(HERE))
+import worker_app
+
+
+@pytest.fixture(scope="module")
+def running():
+    with emulator_process() as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def proxy(running):
+    running.control("POST", "/_cloudq/reset")
+    with refusing_proxy(running.endpoint) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def app(running, proxy, monkeypatch):
+    """What sends: past the proxy."""
+    for name, value in running.environment.items():
+        monkeypatch.setenv(name, value)
+    worker_app.app.close()
+    with worker_app.app.conf.overridden({"broker_url": "sqs://", "result_backend": "disabled"}):
+        yield worker_app.app
+        worker_app.app.close()
+
+
+@pytest.fixture
+def worker(running, proxy, app, tmp_path):
+    app.declare("default")
+    worker = WorkerProcess(
+        tmp_path / "log",
+        {
+            **running.environment,
+            "AWS_ENDPOINT_URL": proxy.endpoint,
+            "CLOUDQ_BROKER_URL": "sqs://",
+            "CLOUDQ_RESULT_BACKEND": "disabled",
+            "CLOUDQ_TASK_LEASE": "3",
+        },
+        "-c",
+        "1",
+    )
+    yield worker
+    worker.kill_group()
+
+
+def is_empty(app):
+    stats = app.stats("default")
+    return stats.ready + stats.leased + stats.delayed == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("ExpiredToken", "credentials have expired"),
+        ("AccessDenied", "denied sqs:ReceiveMessage"),
+        ("RequestThrottled", "throttling"),
+    ],
+)
+def test_a_worker_that_may_not_receive_says_so_waits_and_goes_on(app, worker, proxy, tmp_path, code, words):
+    path = tmp_path / "lines"
+    worker_app.mark.delay(str(path), 1)
+    wait_until(lambda: lines(path) == ["1"], "the first run")
+
+    proxy.refusing = {"*": code}
+    worker_app.mark.delay(str(path), 2)
+    told = wait_until(lambda: len(told := worker.events("receive_failed")) >= 2 and told, "two failures")
+
+    assert words in told[0]["message"]
+    # Two receives, each tried three times at most; credentials are renewed once for each.
+    assert proxy.refused.count("ReceiveMessage") <= 8
+    assert worker.is_running
+    proxy.refusing = {}
+    wait_until(lambda: is_empty(app), "the empty queue")
+    assert "2" in lines(path)
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "ExpiredToken"])
+def test_a_worker_that_may_not_delete_tells_and_deletes_when_it_may(app, worker, proxy, tmp_path, code):
+    path = tmp_path / "lines"
+    proxy.refusing = {"DeleteMessageBatch": code}
+
+    worker_app.mark.delay(str(path), 1)
+    wait_until(lambda: worker.events("not_settled"), "the line that tells")
+
+    assert worker.is_running
+    assert not is_empty(app)
+    proxy.refusing = {}
+    wait_until(lambda: is_empty(app), "the empty queue")
+
+
+def test_a_worker_that_may_not_dead_letter_keeps_the_message(app, worker, proxy):
+    proxy.refusing = {"SendMessageBatch": "AccessDenied"}
+
+    worker_app.fail.delay()
+    told = wait_until(lambda: worker.events("dead_letter_refused"), "the line that tells")
+
+    assert "denied sqs:SendMessage on queue 'default-dead'" in told[0]["message"]
+    stats = app.stats("default")
+    assert (stats.ready + stats.leased, stats.dead) == (1, 0)
