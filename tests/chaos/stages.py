@@ -9,11 +9,15 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
+from cloudq.brokers.rabbitmq import connect
+from cloudq.clock import SystemClock
+from cloudq.queues import Queue
 from tests.integration.worker_process import wait_until
 
 PATIENCE = 60.0
@@ -178,11 +182,13 @@ class RabbitStage(_ServerStage):
     is_ordered = False
     debian = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
     """The server itself: Debian's command would run it as another user, in another folder."""
+    written_after = 2.0
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.environment = {"CLOUDQ_BROKER_URL": f"amqp://guest:guest@127.0.0.1:{self.port}/"}
         self._node = f"chaos{self.port}@localhost"
+        self._has_queues = False
         (folder / "enabled_plugins").write_text("[].\n")
         (folder / "rabbitmq.conf").write_text(f"listeners.tcp.1 = 127.0.0.1:{self.port}\n")
 
@@ -201,6 +207,16 @@ class RabbitStage(_ServerStage):
                 "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "enabled_plugins"),
             },
         )
+        if not self._has_queues:
+            self._declare_queues()
+
+    def _declare_queues(self) -> None:
+        """RabbitMQ writes down half a second later which quorum queues it has; a kill before breaks them."""
+        broker = connect(self.environment["CLOUDQ_BROKER_URL"], clock=SystemClock())
+        broker.declare(Queue("default"))
+        broker.close()
+        time.sleep(self.written_after)
+        self._has_queues = True
 
     def _is_up(self) -> bool:
         try:

@@ -28,11 +28,13 @@ UNIT_MS = 125
 LEVELS = 26
 """The highest one waits 48 days: a queue's TTL ends at 2^32 - 1 ms. Source: RabbitMQ, TTL, read 2026-11."""
 
-LONGEST = (2**LEVELS - 1) * UNIT_MS / 1000
-"""Seconds: 97 days."""
-
 _PRECISION = 12
 """Bits of a delay that are kept, the rest is rounded up: at most 0.05 % more, for at most 12 hops."""
+
+_MOST_UNITS = (2**_PRECISION - 1) << (LEVELS - _PRECISION)
+
+LONGEST = _MOST_UNITS * UNIT_MS / 1000
+"""Seconds: 97 days."""
 
 
 def levels(delay: float) -> list[int]:
@@ -43,7 +45,7 @@ def levels(delay: float) -> list[int]:
     """
     units = math.ceil(min(delay, LONGEST) * 1000 / UNIT_MS)
     surplus = max(0, units.bit_length() - _PRECISION)
-    units = min(-(-units >> surplus) << surplus, 2**LEVELS - 1)
+    units = -(-units >> surplus) << surplus
     return [level for level in reversed(range(LEVELS)) if units >> level & 1]
 
 

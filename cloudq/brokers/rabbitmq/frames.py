@@ -223,8 +223,8 @@ class Properties:
         Raises:
             ProtocolError: It can't be read.
         """
-        (flags,) = _FLAGS.unpack_from(coded)
         try:
+            (flags,) = _FLAGS.unpack_from(coded)
             if flags | _HAS_HEADERS == _PLAIN | _HAS_HEADERS:
                 return cls._decode_ours(coded, has_headers=bool(flags & _HAS_HEADERS))
             found = spec.BasicProperties().decode(coded)
