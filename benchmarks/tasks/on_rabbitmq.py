@@ -46,4 +46,6 @@ def _delete() -> None:
     channel = connection.channel()
     for suffix in ("", "-dead", ".DQ", ".XQ"):
         channel.queue_delete(f"{QUEUE}{suffix}")
+    for level in range(28):
+        channel.queue_delete(f"celery_delayed_{level}")  # Celery's, which a server hardly has room for
     connection.close()
