@@ -1,4 +1,4 @@
-"""What the processes of `test_processes.py` do: `broker_program.py WHAT URL`, one line per event."""
+"""What the processes of `test_processes.py` do: `broker_program.py WHAT URL QUEUE`, one line per event."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from cloudq.clock import SystemClock
 from cloudq.delivery import Outgoing
 from cloudq.queues import Queue
 
-NAME = "q"
+NAME = sys.argv[3] if len(sys.argv) > 3 else ""
 LEASE = 2.5
 
 
 def connect(url):
-    broker = importlib.import_module(f"cloudq.brokers.{url.partition(':')[0]}")
+    scheme = url.partition(":")[0]
+    broker = importlib.import_module(f"cloudq.brokers.{'rabbitmq' if scheme == 'amqp' else scheme}")
     return broker.connect(url, clock=SystemClock())
 
 
@@ -98,7 +99,7 @@ def outlive(broker):
 
 
 if __name__ == "__main__":
-    what, url = sys.argv[1:]
+    what, url = sys.argv[1:3]
     broker = connect(url)
     broker.declare(Queue(NAME))
     globals()[what](broker)

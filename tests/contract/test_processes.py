@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+import uuid
 from collections import Counter
 from pathlib import Path
 from subprocess import PIPE, Popen
@@ -8,22 +9,27 @@ from subprocess import PIPE, Popen
 import pytest
 
 from cloudq.delivery import Outgoing
-from cloudq.queues import Queue
+from cloudq.queues import Queue, dead_letter_name
 from cloudq.testing.steps import PATIENCE, in_thread, until
 from tests.contract.broker_program import connect
+from tests.rabbitmq_server import URL, delete, pika_connection
 from tests.redis_server import redis_url
 
 PROGRAM = Path(__file__).with_name("broker_program.py")
-NAME = "q"
+NAME = f"q-{uuid.uuid4().hex[:8]}"
 
 
-@pytest.fixture(params=["sqlite", "redis"])
+@pytest.fixture(params=["sqlite", "redis", "rabbitmq"])
 def url(request, tmp_path):
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/queue.db"
-    else:
+    elif request.param == "redis":
         with redis_url() as url:
             yield url
+    else:
+        pika_connection().close()
+        yield URL
+        delete(NAME, dead_letter_name(NAME))
 
 
 @pytest.fixture
@@ -41,7 +47,7 @@ def start(url, tmp_path):
     def start(what):
         said = tmp_path / f"said-{len(started)}"
         with said.open("w") as out:
-            process = Popen([sys.executable, PROGRAM, what, url], stdin=PIPE, stdout=out)
+            process = Popen([sys.executable, PROGRAM, what, url, NAME], stdin=PIPE, stdout=out)
         started.append(process)
         return process, said
 
