@@ -90,6 +90,8 @@ def test_what_is_not_set_is_shown_in_one_way(shell):
         "result_backend",
         "task_routes",
         "task_time_limit",
+        "task_soft_time_limit",
+        "claim_checks",
         "create_queues",
         "worker_concurrency",
     }

@@ -123,7 +123,7 @@ def test_variable_of_the_wrong_kind_is_refused_by_name(variable: str, text: str)
         ("task_lease", 0),
         ("result_expires", -1),
         ("worker_concurrency", 2.0),
-        ("worker_pool", "gevent"),
+        ("worker_pool", "eventlet"),
         ("create_queues", "yes"),
         ("task_routes", {"feed.*": {"qeue": "feeds"}}),
         ("task_routes", {"feed.*": "feeds"}),
