@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help chaos browser-test habits-test client-suites demo moto-suite test check format bench-emulator bench-instructions bench-requests bench-tasks clean-install-test template build clean
+.PHONY: help chaos browser-test habits-test client-suites demo moto-suite test check format bench-emulator bench-instructions bench-client bench-requests bench-tasks clean-install-test template build clean
 
 help: ## what this project can do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -53,6 +53,9 @@ bench-instructions: $(VENV)/.dev ## instructions of hot paths, by callgrind: two
 
 bench-tasks: $(VENV)/.dev .venv-peers/.done ## cloudq's worker and sender beside those of others: half an hour
 	@$(BIN)/python -m benchmarks.tasks $(BENCH)
+
+bench-client: $(VENV)/.dev ## requests to SQS a second of one process, cloudq's transport beside boto3: half a minute
+	@$(BIN)/python -m benchmarks.client $(BENCH)
 
 bench-requests: $(VENV)/.dev .venv-peers/.done ## requests to SQS for a task, ours and the peers', counted: ten minutes
 	@$(BIN)/python -m benchmarks.requests $(BENCH)

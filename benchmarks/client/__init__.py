@@ -1,0 +1,1 @@
+"""Requests to SQS of one process: the lean transport beside boto3."""
