@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import logging
 import threading
@@ -287,7 +286,7 @@ def wait_for_deploy(context: Context, reason: Reason) -> Outcome:
 def counted(message: Message, failures: int) -> bytes | None:
     """The message with its count of failures; None, to leave it as it is, where it can't be written."""
     try:
-        return encode(dataclasses.replace(message, retries=failures))
+        return encode(message._replace(retries=failures))
     except EncodeError as error:
         logger.warning(
             "not rewritten: %s", error, extra={"action": "not_rewritten", "message_id": message.id}

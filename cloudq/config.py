@@ -69,6 +69,10 @@ class Settings:
     process."""
     worker_concurrency: int | None = None
     """How many tasks a worker runs at once. Default: one a core; 100 coroutines or greenlets."""
+    worker_max_tasks_per_child: int | None = None
+    """Messages after which a worker's child is replaced by a new one. Default: never."""
+    worker_max_memory_per_child: int | None = None
+    """KiB that a child may have had in memory; then it is replaced when what it runs has ended. Default: any."""
     worker_grace: float = 30.0
     """Seconds that running tasks are given when the worker stops."""
 

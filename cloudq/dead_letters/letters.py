@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import fnmatch
 from dataclasses import dataclass
 
@@ -95,7 +94,7 @@ def put_back(letter: DeadLetter) -> Outgoing:
     generation = 0
     if message is not None:
         generation = message.generation + 1
-        body = encode(dataclasses.replace(message, generation=generation, retries=0))
+        body = encode(message._replace(generation=generation, retries=0))
     # A FIFO queue drops what it has seen in the last five minutes: this letter's first life must not count,
     # but a redrive that was interrupted between its two steps, and is made again, shall.
     death = delivery.reason.died_at if delivery.reason else delivery.sent_at

@@ -12,8 +12,10 @@ import contextlib
 import logging
 import os
 import queue
+import resource
 import select
 import socket
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -46,6 +48,7 @@ class Child:
         progress: Where it notes what it runs.
         executor: How it runs them.
         on_orphaned: What to do when the supervisor is gone.
+        max_memory_kib: How much it may have had in memory before it asks to be replaced; None for any.
     """
 
     def __init__(
@@ -56,12 +59,14 @@ class Child:
         executor: Executor,
         *,
         on_orphaned: Callable[[], Any],
+        max_memory_kib: int | None = None,
     ) -> None:
         self._app = app
         self._connection = connection
         self._progress = progress
         self._executor = executor
         self._on_orphaned = on_orphaned
+        self._max_memory_kib = max_memory_kib
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._free_slots = list(range(progress.slots))
         self._ended: deque[tuple[int, tuple[Any, ...]]] = deque()
@@ -144,6 +149,9 @@ class Child:
             # Race: other threads append meanwhile.
             if ended := [self._ended.popleft() for _ in range(len(self._ended))]:
                 self._write(pack("finished", ended))
+                if self._max_memory_kib is not None and (size := _most_kib()) > self._max_memory_kib:
+                    self._write(pack("full", size))
+                    self._max_memory_kib = None
 
     def _say(self, *words: Any) -> None:
         with self._writing:
@@ -197,6 +205,12 @@ class Child:
             while (job := self._jobs.get_nowait()) is not None:
                 tags.append(job[0])
         return tags
+
+
+def _most_kib() -> int:
+    """The most that this process has had in memory. Source: getrusage(2); macOS says it in bytes."""
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most // 1024 if sys.platform == "darwin" else most
 
 
 def _broken(job: Job, context: Context, error: BaseException) -> tuple[Any, ...]:

@@ -143,7 +143,14 @@ def serve_child(app: App, connection: socket.socket, progress: Progress) -> None
     executor = EXECUTORS[pool]
     if pool == "gevent":
         watch_supervisor(connection)
-    Child(app, connection, progress, executor, on_orphaned=lambda: os._exit(0)).serve()
+    Child(
+        app,
+        connection,
+        progress,
+        executor,
+        on_orphaned=lambda: os._exit(0),
+        max_memory_kib=app.conf.settings.worker_max_memory_per_child,
+    ).serve()
     logging.shutdown()
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()

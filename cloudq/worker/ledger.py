@@ -102,6 +102,8 @@ class _Child:
     held: set[int] = field(default_factory=set[int])
     is_reserved: bool = False
     """For a suspect: given nothing else until that one has run, or, before, until it is empty."""
+    left: int | None = None
+    """How many more messages it may be given before it is replaced; None for any number."""
 
 
 class Ledger:
@@ -156,10 +158,19 @@ class Ledger:
 
     # Children
 
-    def join(self, child: int, slots: int) -> None:
-        """A child is there and runs up to `slots` messages at once."""
-        self._children[child] = _Child(slots)
+    def join(self, child: int, slots: int, most: int | None = None) -> None:
+        """A child is there and runs up to `slots` messages at once, and `most` in all."""
+        self._children[child] = _Child(slots, left=most)
         self._slots += slots
+
+    def retire(self, child: int) -> None:
+        """A child is to be given nothing more."""
+        if child in self._children:
+            self._children[child].left = 0
+
+    def spent(self) -> list[int]:
+        """The children that are given nothing more and hold nothing any more."""
+        return [number for number, child in self._children.items() if child.left == 0 and not child.held]
 
     def leave(self, child: int) -> list[Holding]:
         """A child is gone. What it hadn't begun is ready again; what it had begun is returned."""
@@ -217,7 +228,7 @@ class Ledger:
                 kept.append(holding)
             elif (child := self._place(holding, rooms)) is not None:
                 holding.state, holding.child = State.ASSIGNED, child
-                self._children[child].held.add(holding.tag)
+                self._hand_over(holding, self._children[child])
                 given.setdefault(child, []).append(holding)
             else:
                 kept.append(holding)
@@ -246,6 +257,9 @@ class Ledger:
         """A child gives back what it hasn't begun."""
         held = [self._held[tag] for tag in tags if tag in self._held]
         for holding in held:
+            child = self._children.get(holding.child) if holding.child is not None else None
+            if child is not None and child.left:
+                child.left += 1
             self._take_from_child(holding)
         self._make_ready(held)
 
@@ -416,8 +430,11 @@ class Ledger:
         rooms: list[tuple[int, int]] = []
         for number, child in self._children.items():
             window = child.slots + _ahead(child.slots, self._mean, CHILD_HORIZON, MOST_IN_CHILD)
-            if window > len(child.held) and not child.is_reserved:
-                rooms.append((len(child.held) - window, number))
+            room = window - len(child.held)
+            if child.left is not None:
+                room = min(room, child.left)
+            if room > 0 and not child.is_reserved:
+                rooms.append((-room, number))
         heapq.heapify(rooms)
         return rooms
 
@@ -425,12 +442,19 @@ class Ledger:
         """The child to give it to; a suspect needs one to itself, which is emptied for it."""
         if not holding.is_suspect:
             return self._emptiest(rooms)
-        reserved = next((number for number, child in self._children.items() if child.is_reserved), None)
+        able = [number for number, child in self._children.items() if child.left != 0]
+        reserved = next((number for number in able if self._children[number].is_reserved), None)
         if reserved is None:
-            reserved = min(self._children, key=lambda one: len(self._children[one].held), default=None)
+            reserved = min(able, key=lambda one: len(self._children[one].held), default=None)
             if reserved is not None:
                 self._children[reserved].is_reserved = True
         return reserved if reserved is not None and not self._children[reserved].held else None
+
+    @staticmethod
+    def _hand_over(holding: Holding, child: _Child) -> None:
+        child.held.add(holding.tag)
+        if child.left is not None:
+            child.left -= 1
 
     def _emptiest(self, rooms: list[tuple[int, int]]) -> int | None:
         while rooms:

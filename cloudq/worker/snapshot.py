@@ -16,7 +16,7 @@ __all__ = ["Snapshot"]
 
 _SETTINGS = (
     "broker_url", "result_backend", "result_expires", "task_lease", "create_queues", "task_time_limit",
-    "worker_pool", "worker_concurrency", "worker_grace",
+    "worker_pool", "worker_concurrency", "worker_max_tasks_per_child", "worker_grace",
 )  # fmt: skip
 
 

@@ -169,6 +169,7 @@ def _started(options: Options, snapshot: Snapshot, app: App) -> Started:
         lease=min(app.queue(name).lease_seconds for name in queues),
         grace=options.grace if options.grace is not None else snapshot.settings["worker_grace"],
         is_burst=options.is_burst,
+        max_tasks=None if pool == "solo" else snapshot.settings["worker_max_tasks_per_child"],
     )
     if snapshot.limits and slots > 1:
         logger.warning(

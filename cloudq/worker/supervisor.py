@@ -50,6 +50,7 @@ class Plan:
         children: How many it has.
         slots: How many messages each runs at once.
         lease: Seconds of a lease.
+        max_tasks: Messages that a child is given before it is replaced; None for any number.
         grace: Seconds that what runs is given when the worker stops.
         is_burst: Whether it ends when the queues are empty.
     """
@@ -59,6 +60,7 @@ class Plan:
     children: int = 1
     slots: int = 1
     lease: float = 60.0
+    max_tasks: int | None = None
     grace: float = 30.0
     is_burst: bool = False
 
@@ -88,6 +90,7 @@ class Supervisor:
         self._caps = {level.name: level.max_receives for queue in queues for level in queue.levels}
         self._overdue: dict[int, float] = {}
         self._dismissed: set[int] = set()
+        self._retired: set[int] = set()
         self._early_deaths = 0
         self._stop_at: float | None = None
         self._is_hurried = self._is_abandoned = False
@@ -129,6 +132,7 @@ class Supervisor:
 
     def _act(self, now: float) -> None:
         if self._stop_at is None:
+            self._replace_spent()
             self._assign(now)
         else:
             self._ledger.give_back_ready("the worker stops")
@@ -143,6 +147,14 @@ class Supervisor:
                 self._children.send(holding.child, "lost", [holding.tag])
         if self._stop_at is None:
             self._fetcher.fetch(now, self._ledger.room())
+
+    def _replace_spent(self) -> None:
+        for child in self._ledger.spent():
+            logger.info("child %d has served its time", child, extra={"action": "child_replaced"})
+            self._ledger.leave(child)
+            self._retired.add(child)
+            self._children.send(child, "stop")
+            self._children.hire(self._plan.slots)
 
     def _assign(self, now: float) -> None:
         for child, holdings in self._ledger.assign(now).items():
@@ -202,9 +214,13 @@ class Supervisor:
                 self._ledger.start(tag, self._clock.monotonic(), seconds)
             case ("returned", tags):
                 self._ledger.hand_back(tags)
+            case ("full", size_kib):
+                logger.info("child %d has %d KiB", child, size_kib, extra={"action": "child_full"})
+                self._ledger.retire(child)
+                self._children.send(child, "return")
             case ("ready",):
                 self._early_deaths = 0
-                self._ledger.join(child, self._plan.slots)
+                self._ledger.join(child, self._plan.slots, self._plan.max_tasks)
                 logger.info("child %d is ready", child, extra={"action": "child_ready"})
             case _:
                 raise FrameError(f"{frame[:1]!r} means nothing")
@@ -217,6 +233,9 @@ class Supervisor:
         is_dismissed = news.number in self._dismissed
         self._dismissed.discard(news.number)
         if self._stop_at is not None:
+            return
+        if news.number in self._retired:
+            self._retired.discard(news.number)
             return
         self._early_deaths = 0 if was_heard else self._early_deaths + 1
         if self._early_deaths < _EARLY_DEATHS:

@@ -318,6 +318,28 @@ def test_no_child_outlives_its_supervisor(app: cloudq.App, start: Start, path: P
     wait_until(lambda: not any(map(is_alive, children)), "the orphans' end")
 
 
+def test_a_child_is_replaced_after_so_many_tasks(app: cloudq.App, start: Start, path: Path):
+    start("-c", "2", CLOUDQ_WORKER_MAX_TASKS_PER_CHILD="5")
+
+    pids = worker_app.pid_after.delay_many([(str(path),)] * 40).get(timeout=20)
+
+    runs = Counter(pids)
+    assert len(lines(path)) == 40, "each ran once"
+    assert max(runs.values()) == 5
+
+
+def test_a_child_is_replaced_when_it_has_grown(app: cloudq.App, start: Start, path: Path):
+    worker = start("-c", "1", CLOUDQ_WORKER_MAX_MEMORY_PER_CHILD="200000")
+
+    small = worker_app.pid_after.delay(str(path)).get(timeout=20)
+    large = worker_app.pid_after.delay(str(path), 250_000).get(timeout=20)
+    wait_until(lambda: worker.events("child_replaced"), "the replacement")
+    after = worker_app.pid_after.delay(str(path)).get(timeout=20)
+
+    assert small == large != after
+    assert not worker.events("child_ended"), "it ended by itself"
+
+
 def test_what_a_task_prints_is_seen(app: cloudq.App, start: Start):
     worker = start("-c", "1")
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import re
 from contextlib import suppress
-from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -56,22 +55,20 @@ messages = st.builds(
 def normal(message):
     """As it is once it has travelled: sequences are lists."""
     return {
-        field.name: list(value) if field.name in {"args", "next"} else value
-        for field in fields(message)
-        for value in [getattr(message, field.name)]
+        name: list(value) if name in {"args", "next"} else value for name, value in message._asdict().items()
     }
 
 
 @given(messages)
 def test_a_message_is_read_as_it_was_written(message):
-    whole = replace(message, ref=None)
+    whole = message._replace(ref=None)
 
     assert normal(decode(encode(whole))) == normal(whole)
 
 
 @given(messages)
 def test_what_lies_behind_a_claim_check_is_not_written_beside_it(message):
-    checked = replace(message, ref="s3://claims/1")
+    checked = message._replace(ref="s3://claims/1")
 
     read = decode(encode(checked))
 
@@ -92,7 +89,7 @@ def test_what_is_written_is_text_that_sqs_takes(message):
 def test_the_schema_is_one_and_names_every_field():
     Draft202012Validator.check_schema(SCHEMA)
 
-    assert set(SCHEMA["properties"]) == {"v"} | {field.name for field in fields(Message)}
+    assert set(SCHEMA["properties"]) == {"v"} | set(Message._fields)
 
 
 def test_a_plain_call_is_short_and_readable():

@@ -527,3 +527,40 @@ class TestWhereRequestsArePaidFor:
         run(ledger, 1)
 
         assert tags(ledger.due_settlements(0.0)) == [1]
+
+
+def test_a_child_is_given_no_more_than_it_may_have():
+    ledger = Ledger(lease=LEASE)
+    ledger.join(0, 4, most=2)
+    ledger.admit([delivery(number) for number in (1, 2, 3)], asked_at=0.0)
+
+    given = ledger.assign(0.0)
+
+    assert tags(given[0]) == [1, 2]
+    assert ledger.assign(0.0) == {}
+
+
+def test_a_child_is_spent_when_all_that_it_was_given_has_ended():
+    ledger = Ledger(lease=LEASE)
+    ledger.join(0, 2, most=2)
+    ledger.admit([delivery(1), delivery(2)], asked_at=0.0)
+    ledger.assign(0.0)
+
+    run(ledger, 1)
+    before = ledger.spent()
+    run(ledger, 2)
+
+    assert (before, ledger.spent()) == ([], [0])
+
+
+def test_a_retired_child_gives_back_what_it_has_not_begun_and_is_spent():
+    ledger = ledger_with(2, slots=2)
+    ledger.assign(0.0)
+
+    ledger.retire(0)
+    ledger.hand_back([2])
+    run(ledger, 1)
+
+    assert ledger.spent() == [0]
+    assert ledger.assign(0.0) == {}
+    assert ledger[2].state is State.READY
