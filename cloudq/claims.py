@@ -10,7 +10,6 @@ It is left to expire: who receives a message twice must find it twice, and a dea
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -69,7 +68,7 @@ class Claims:
         """
         if limit is None or len(body) <= limit - ROOM:
             return body
-        return encode(replace(message, ref=self._store.put(message.id, body)))
+        return encode(message._replace(ref=self._store.put(message.id, body)))
 
     def fetched(self, message: Message) -> Message | None:
         """The message with what lies at its `ref`; None where that has gone.
@@ -82,8 +81,8 @@ class Claims:
         if body is None:
             return None
         whole = decode(body)
-        return replace(
-            message, args=whole.args, kwargs=whole.kwargs, next=whole.next, on_error=whole.on_error
+        return message._replace(
+            args=whole.args, kwargs=whole.kwargs, next=whole.next, on_error=whole.on_error
         )
 
 

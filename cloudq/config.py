@@ -72,7 +72,7 @@ class Settings:
     worker_max_tasks_per_child: int | None = None
     """Messages after which a worker's child is replaced by a new one. Default: never."""
     worker_max_memory_per_child: int | None = None
-    """KiB that a child may have had in memory; then it is replaced when what it runs has ended. Default: any."""
+    """KiB that a child may have had in memory before it is replaced. Default: any."""
     worker_grace: float = 30.0
     """Seconds that running tasks are given when the worker stops."""
 

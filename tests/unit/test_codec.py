@@ -73,7 +73,7 @@ def test_what_lies_behind_a_claim_check_is_not_written_beside_it(message):
     read = decode(encode(checked))
 
     assert (read.args, read.kwargs, read.next, read.on_error) == ((), {}, (), None)
-    assert normal(read) == normal(replace(checked, args=(), kwargs={}, next=(), on_error=None))
+    assert normal(read) == normal(checked._replace(args=(), kwargs={}, next=(), on_error=None))
 
 
 @given(messages)
