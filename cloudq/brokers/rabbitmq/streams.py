@@ -28,6 +28,10 @@ _LOW = 2.0
 """Seconds for which less than half of the prefetch is asked for, before it is lowered."""
 
 _LOOKS = 5
+
+_APPLIED = 0.1
+"""Seconds in which a quorum queue, which writes it down first, counts what it was given back."""
+
 _GROWTH = 1.25
 _MOST = 65_535
 """A prefetch has 16 bits."""
@@ -60,6 +64,7 @@ class Stream:
         self._consumer: str | None = None
         self._names = count(1)
         self._asked_at = self._came_at = clock.monotonic()
+        self._returned_at = float("-inf")
         self._low_since: float | None = None
         self._channel = connection.channel()
         self._channel.on_content = self._arrived
@@ -126,15 +131,21 @@ class Stream:
 
     def count(self) -> tuple[int, int]:
         """Messages that are ready, those that were delivered ahead included; and those under a lease."""
-        ready, here = 0, self._here()
+        ready, here = 0, (0, 0, 0)
         for _ in range(_LOOKS):
-            before = here
+            self._wait_for_returns()
+            before = self._here()
             ready = self._call(spec.Queue.Declare(queue=self.queue, passive=True)).message_count
             self.settle_down()
             if (here := self._here()) == before:
                 break  # nothing moved from the one count to the other meanwhile
         waiting, held, ended = here
         return ready + waiting + ended, held - ended
+
+    def _wait_for_returns(self) -> None:
+        with self._connection.changed:
+            while (until := self._returned_at + _APPLIED) > self._clock.monotonic():
+                self._clock.wait(self._connection.changed, until)
 
     def _here(self) -> tuple[int, int, int]:
         """What waits, what is held, and what of that has outlived its lease."""
@@ -263,6 +274,7 @@ class Stream:
             self._channel.write(b"".join(rejected(self._channel.number, tag) for tag in tags))
             with self._connection.changed:
                 self.holdings.forget(tags)
+                self._returned_at = self._clock.monotonic()
 
     def give_up(self, kept: int) -> None:
         """Give back what was delivered ahead, but for so many."""
