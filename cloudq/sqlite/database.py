@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import partial
 from threading import Condition, RLock
 
 from cloudq.clock import Clock
@@ -22,6 +23,9 @@ __all__ = ["Database"]
 SHORTEST_PAUSE = 0.005
 LONGEST_PAUSE = 0.05
 """Seconds between two looks at whether another process has written."""
+
+_TEXT = partial(str, encoding="utf-8", errors="replace")
+"""Reads a text that another program wrote and SQLite didn't check, rather than fail with all others."""
 
 _State = tuple[int, int, int]
 
@@ -119,6 +123,7 @@ class Database:
             raise self._failures.broken(f"{self.path} was closed.")
         self._make_directory()
         connection = sqlite3.connect(self.path, timeout=BUSY, isolation_level=None, check_same_thread=False)
+        connection.text_factory = _TEXT
         try:
             connection.execute(f"PRAGMA synchronous={self._synchronous}")
             prepare(connection, self._schema, self.path)

@@ -113,6 +113,37 @@ def test_dead_lettering_without_a_dead_letter_queue_leaves_the_message_where_it_
     assert broker.ack([delivery]) == [Settled()]
 
 
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        "body = '{}'",
+        "body = 12",
+        "attributes = 'no JSON'",
+        "attributes = '[1]'",
+        'reason = \'{"mood": "bad"}\'',
+        "sent_at = 'soon'",
+        "message_id = x'ff'",
+        "message_id = CAST(x'ff' AS TEXT)",
+        "receive_count = 'x', lease_count = 'y'",
+    ],
+)
+def test_a_row_that_another_program_wrote_stands_in_nobodys_way(open_broker, path, foreign):
+    broker = open_broker()
+    broker.declare(Queue("q"))
+    broker.send("q", [Outgoing("theirs", b"{}"), Outgoing("ours", b"{}")])
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute(f"UPDATE cloudq_message SET {foreign} WHERE id = 1")
+
+    assert "ours" in {one.id for one in broker.peek("q", 10)}
+    deliveries = receive(broker, "q")
+
+    assert "ours" in {one.id for one in deliveries}
+    assert all(isinstance(one.body, bytes) and one.receive_count == 1 for one in deliveries)
+    dead = [(one, Reason("bad_body", "It is no message.")) for one in deliveries]
+    assert broker.dead_letter(dead) == [Settled()] * 2
+    assert broker.stats("q").dead == 2
+
+
 LOOKS = ("QUEUES", "PEEK_FIFO")
 """What a person asks for, now and then: no worker waits for it."""
 

@@ -70,7 +70,10 @@ class RedisBroker:
 
     def declare(self, queue: Queue) -> None:
         names = (queue.name, queue.dead_letter)
-        calls = [command("HSETNX", self._key(name), "largest", 0) for name in names]
+        # Made anew where somebody deleted it: what may have fallen due meanwhile is asked of its sorted sets.
+        calls = [
+            command("HSETNX", self._key(name), field, 0) for name in names for field in ("largest", "due")
+        ]
         calls.append(command("SADD", f"{self._root}:queues", *names))
         calls += [command("SADD", self._topic(topic), queue.name) for topic in queue.topics]
         for answer in self._server.run(calls):
@@ -190,7 +193,10 @@ class RedisBroker:
             return []
         call = scripts.PEEK.call([self._key(queue)], [self._ahead, limit])
         said = self._checked(self._server.run([call])[0], queue)
-        return [texts.seen(queue, said[at].decode(), said[at + 1]) for at in range(0, len(said), 2)]
+        return [
+            texts.seen(queue, said[at].decode(errors="replace"), said[at + 1])
+            for at in range(0, len(said), 2)
+        ]
 
     def purge(self, queue: str) -> None:
         self._checked(self._server.run([scripts.PURGE.call([self._key(queue)], [])])[0], queue)

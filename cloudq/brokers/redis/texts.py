@@ -67,7 +67,8 @@ def seen(queue: str, element: str, text: bytes) -> Delivery:
 
 def _delivery(queue: str, entry: str, receipt: str, receives: int, text: bytes) -> Delivery:
     line, _, body = text.partition(b"\n")
-    sent_at = int(entry.partition("-")[0]) / 1000
+    sent = entry.partition("-")[0]
+    sent_at = int(sent) / 1000 if sent.isdecimal() else None  # looked at, before a receive has put it right
     try:
         if not line.startswith(b"["):
             return Delivery(queue, line.decode("ascii"), body, receipt, receives, None, sent_at)

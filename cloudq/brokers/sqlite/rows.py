@@ -44,16 +44,27 @@ def buried(queue: int, taken: tuple[Any, ...], reason: Reason, now: float) -> di
 def delivery(queue: str, leased: tuple[Any, ...]) -> Delivery:
     """Of what `sql.LEASE` or `sql.PEEK` gave."""
     number, lease_count, receive_count, message_id, body, group, sent_at, attributes, reason = leased
+    try:
+        said: dict[str, str] = json.loads(attributes) if attributes else {}
+        why = Reason(**json.loads(reason)) if reason else None
+        if (type(body), type(message_id), type(said)) != (bytes, str, dict):
+            return _foreign(queue, leased)
+        sent = float(sent_at)  # RETURNING may give a whole number as an integer
+    except (TypeError, ValueError):
+        return _foreign(queue, leased)
+    receipt = f"{number}-{lease_count}" if lease_count else ""
+    return Delivery(queue, message_id, body, receipt, receive_count, group, sent, said, why)
+
+
+def _foreign(queue: str, leased: tuple[Any, ...]) -> Delivery:
+    """Of a row that another program wrote. It must not stand in the way of those behind it."""
+    number, lease_count, receive_count, message_id, body, *_ = leased
     return Delivery(
         queue=queue,
-        id=message_id,
-        body=body,
+        id=message_id if isinstance(message_id, str) else f"row {number}",
+        body=body if isinstance(body, bytes) else str(body).encode(errors="replace"),
         receipt=f"{number}-{lease_count}" if lease_count else "",
-        receive_count=receive_count,
-        group=group,
-        sent_at=float(sent_at),  # RETURNING may give a whole number as an integer
-        attributes=json.loads(attributes) if attributes else {},
-        reason=Reason(**json.loads(reason)) if reason else None,
+        receive_count=receive_count if isinstance(receive_count, int) else 0,
     )
 
 

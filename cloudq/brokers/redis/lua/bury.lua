@@ -6,6 +6,8 @@ local largest = known(dead)
 if not largest then
   return missing(dead)
 end
+check_types(queue)
+check_types(dead)
 for i = 4, #ARGV, 3 do
   local was = held(queue, {ARGV[i]}, now)[1]
   if was then

@@ -17,7 +17,7 @@ end
 local seen = {}
 for i = 1, math.min(limit, #elements) do
   local element = elements[i]
-  local body = redis.call('HGET', queue .. ':body', entry_of(element))
+  local body = redis.call('HGET', queue .. ':body', entry_of(element) or '')
   if body then
     seen[#seen + 1] = element
     seen[#seen + 1] = body

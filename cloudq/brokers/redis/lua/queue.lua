@@ -40,10 +40,18 @@ local function wake(queue)
   end
 end
 
+-- Fail where a key is of another type, while nothing is written yet: what a script has done before it fails stays.
+local function check_types(queue)
+  redis.call('LLEN', queue .. ':ready')
+  redis.call('ZCARD', queue .. ':delayed')
+  redis.call('ZCARD', queue .. ':leased')
+  redis.call('HLEN', queue .. ':body')
+end
+
 -- What a queue's hash says: `largest`, and `due` or infinity. Nothing where it wasn't declared.
 local function known(queue)
   local found = redis.call('HMGET', queue, 'largest', 'due')
-  return tonumber(found[1]), tonumber(found[2]) or math.huge
+  return found[1] and (tonumber(found[1]) or 0), tonumber(found[2]) or math.huge
 end
 
 -- Note when something falls due, if it does earlier than what is known of.
@@ -82,6 +90,7 @@ local function fall_due(queue, now, earliest)
   if now < earliest then
     return earliest
   end
+  check_types(queue)
   local due = {}
   for _, name in ipairs({':leased', ':delayed'}) do
     local found = redis.call(
@@ -91,7 +100,7 @@ local function fall_due(queue, now, earliest)
       local element = found[i]
       members[#members + 1] = element
       if name == ':leased' then
-        element = string.match(element, '^(.*):')
+        element = string.match(element, '^(.*):') or element
       end
       due[#due + 1] = {tonumber(found[i + 1]), #due, element}
     end
@@ -132,7 +141,11 @@ local function move_up(queue, group, now)
     redis.call('HDEL', queue .. ':groups', group)
     return
   end
-  local due, entry = string.match(redis.call('LPOP', queue .. ':behind:' .. group), '^(%d+) (.*)$')
+  local due, entry = string.match(redis.call('LPOP', queue .. ':behind:' .. group) or '', '^(%d+) (.*)$')
+  if not due then -- somebody else deleted it
+    redis.call('HDEL', queue .. ':groups', group)
+    return
+  end
   redis.call('ZREM', queue .. ':later', entry)
   schedule(queue, entry, tonumber(due), now)
 end

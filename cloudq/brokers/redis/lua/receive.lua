@@ -14,25 +14,44 @@ for i, queue in ipairs(KEYS) do
   end
 end
 
-local find, sub = string.find, string.sub
+local match = string.match
 local first_of_all = ':1:' .. token
+
+-- Make a message of what another program pushed, so that it is found to be none and ends as a dead letter.
+local function adopt(queue, element)
+  local entry = string.format('%.0f-%.0f', now, redis.call('HINCRBY', queue, 'sent', 1))
+  local text = redis.call('HGET', queue .. ':body', element) or entry .. '\n' .. element
+  redis.call('HSET', queue .. ':body', entry, text)
+  redis.call('HDEL', queue .. ':body', element)
+  return entry
+end
+
+-- Put back what was taken, when the script can't go on.
+local function put_back(queue, elements, count, failed)
+  for i = count, 1, -1 do
+    redis.call('LPUSH', queue .. ':ready', elements[i])
+  end
+  error(failed, 0)
+end
 
 local function take(queue, limit)
   local elements = redis.call('LPOP', queue .. ':ready', limit) or {}
   local entries, receipts = {}, {}
   for i = 1, #elements do
-    local element = elements[i]
-    local colon = find(element, ':', 1, true)
-    if colon then
-      entries[i] = sub(element, 1, colon - 1)
-      receipts[i] = entries[i] .. ':' .. (sub(element, colon + 1) + 1) .. ':' .. token
-    else
-      entries[i], receipts[i] = element, element .. first_of_all
+    local entry, past = match(elements[i], '^(%d+%-%d+d*):?(%d*)$')
+    if not entry then
+      entry, past = adopt(queue, elements[i]), ''
+      elements[i] = entry
     end
+    entries[i] = entry
+    receipts[i] = entry .. (past == '' and first_of_all or ':' .. (past + 1) .. ':' .. token)
   end
   local bodies, lengths, leases, count = {}, {}, {}, 0
   if #entries > 0 then
-    bodies = redis.call('HMGET', queue .. ':body', unpack(entries))
+    bodies = redis.pcall('HMGET', queue .. ':body', unpack(entries))
+    if bodies.err then
+      put_back(queue, elements, #elements, bodies)
+    end
   end
   for i = 1, #elements do
     if bodies[i] then -- else somebody else deleted it
@@ -42,7 +61,10 @@ local function take(queue, limit)
     end
   end
   if count > 0 then
-    redis.call('ZADD', queue .. ':leased', unpack(leases))
+    local added = redis.pcall('ZADD', queue .. ':leased', unpack(leases))
+    if type(added) == 'table' then
+      put_back(queue, elements, count, added)
+    end
   end
   if redis.call('EXISTS', queue .. ':ready') == 1 then
     wake(queue) -- there is more, for whoever waits
@@ -54,10 +76,7 @@ local function take(queue, limit)
 end
 
 local found = {}
-for i, queue in ipairs(KEYS) do
-  if room <= 0 then
-    break
-  end
+local function bring(i, queue)
   earliest[i] = fall_due(queue, now, earliest[i])
   local limit = room
   if largest[i] > 0 then
@@ -75,8 +94,20 @@ for i, queue in ipairs(KEYS) do
     redis.call('HSET', queue, 'largest', 0)
   end
 end
+
+local failed
+for i, queue in ipairs(KEYS) do
+  if room <= 0 then
+    break
+  end
+  local is_well, why = pcall(bring, i, queue)
+  failed = failed or (not is_well and why)
+end
 if #found > 0 then
-  return found
+  return found -- what failed fails again when there is nothing else: these are leased by now
+end
+if failed then
+  return type(failed) == 'table' and failed or redis.error_reply(failed)
 end
 
 local due = math.huge

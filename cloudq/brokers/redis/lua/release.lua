@@ -1,6 +1,7 @@
 -- KEYS: the queue. ARGV: ahead, the largest body's bytes; of each the receipt, the delay, 1 where it shall not
 -- count, the message where it changes. Answers which were held. The lease ends first, as in `extend`.
 local queue, now, done = KEYS[1], time(ARGV[1]), {}
+check_types(queue)
 for i = 3, #ARGV, 4 do
   local was = held(queue, {ARGV[i]}, now)[1]
   if was then

@@ -10,7 +10,7 @@ end
 local oldest = math.huge
 local function ask(members)
   for _, member in ipairs(members) do
-    oldest = math.min(oldest, tonumber(string.match(member, '^%d+')))
+    oldest = math.min(oldest, tonumber(string.match(member, '^%d+')) or oldest)
   end
 end
 ask(redis.call('LRANGE', queue .. ':ready', 0, ARGV[2] - 1))
