@@ -28,10 +28,11 @@ objects = st.dictionaries(text, values, max_size=3)
 counts = st.integers(0, 1_000)
 # In whole milliseconds: the wire has microseconds, a float of seconds less than that.
 instants = st.none() | st.integers(0, 4_000_000_000_000).map(lambda milliseconds: milliseconds / 1000)
+names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 messages = st.builds(
     Message,
-    id=text.filter(bool),
-    task=text.filter(bool),
+    id=names,
+    task=names,
     args=st.lists(values, max_size=3),
     kwargs=objects,
     eta=instants,
@@ -49,6 +50,7 @@ messages = st.builds(
     trace=st.none() | text.filter(bool),
     headers=st.dictionaries(text, text, max_size=2),
     ref=st.none() | text.filter(bool),
+    topic=st.none() | text.filter(bool),
 )
 
 
