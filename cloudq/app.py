@@ -178,11 +178,13 @@ class App:
         Raises:
             ArgumentError: The queue has no such level.
         """
-        task, priority = self._tasks[call.message.task], call.priority
-        if priority is None and call.queue is None:
-            own = task.options.priority
-            priority = self._routed(task).get("priority") if own is None else own
-        name = call.queue or self.queue_of(task)
+        task, name, priority = self._tasks[call.message.task], call.queue, call.priority
+        if name is None:
+            routed = self._routed(task)
+            name = task.options.queue or routed.get("queue") or self.conf.settings.task_default_queue
+            if priority is None:
+                own = task.options.priority
+                priority = routed.get("priority") if own is None else own
         if not priority:
             return name
         levels = self.queue(name).levels
@@ -202,6 +204,8 @@ class App:
     @property
     def broker(self) -> Broker:
         """The broker; made on first use."""
+        if (made := self._broker) is not None:
+            return made
         with self._lock:
             if self._broker is None:
                 self._broker = self._connect_broker()

@@ -42,6 +42,7 @@ class Parameters:
         self._named_rest = "".join(_names(parameters, kinds.VAR_KEYWORD))
         is_plain = all(p.kind is kinds.POSITIONAL_OR_KEYWORD for p in parameters)
         self._places = {p.name: place for place, p in enumerate(parameters)} if is_plain else {}
+        self._writers = [self._converters[name].write for name in self._places]
         self._required = [p.name for p in parameters if p.default is kinds.empty]
 
     def write(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
@@ -50,6 +51,12 @@ class Parameters:
         Raises:
             ArgumentError: An argument is missing, unexpected or of the wrong type.
         """
+        if not kwargs and len(self._required) <= len(args) <= len(self._writers):
+            # Nearly all calls: each argument in its place.
+            try:
+                return [write(value) for write, value in zip(self._writers, args, strict=False)], {}
+            except MISFITS:
+                pass  # said below, with the argument's name
         return self._convert(args, kwargs, "write")
 
     def read(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:

@@ -7,11 +7,13 @@ body: a newer producer may be ahead of this reader for the length of a deploy.
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any, cast
 
 from cloudq.errors import DecodeError, EncodeError, UnknownVersionError
@@ -36,6 +38,9 @@ _OPTIONAL = (
     "headers", "ref", "topic",
 )  # fmt: skip
 
+_optional_of = attrgetter(*_OPTIONAL)
+_instants_of = attrgetter(*_INSTANTS)
+
 _BEHIND_REF = ("next", "on_error")
 """What lies where `ref` says, with the arguments, and is not written beside it."""
 
@@ -49,12 +54,13 @@ def encode(message: Message) -> bytes:
     fields: dict[str, Any] = {"v": VERSION, "id": message.id, "task": message.task}
     if message.ref is None:
         fields |= {"args": list(message.args), "kwargs": dict(message.kwargs)}
-    for name in _OPTIONAL:
-        if (value := getattr(message, name)) and not (message.ref is not None and name in _BEHIND_REF):
-            fields[name] = value
+    if any(values := _optional_of(message)):
+        behind = () if message.ref is None else _BEHIND_REF
+        given = zip(_OPTIONAL, values, strict=True)
+        fields |= {name: value for name, value in given if value and name not in behind}
     try:
-        for name in _INSTANTS:
-            if (at := getattr(message, name)) is not None:
+        for name, at in zip(_INSTANTS, _instants_of(message), strict=True):
+            if at is not None:
                 fields[name] = _instant(at)
         return _text_of(fields).encode()
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
@@ -154,7 +160,13 @@ def _complaint(fields: Mapping[str, Any]) -> str:
 
 
 def _instant(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat().replace("+00:00", "Z")
+    second, micro = divmod(round(at * 1e6), 1_000_000)
+    return f"{_second(second)}.{micro:06}Z"
+
+
+@functools.lru_cache(maxsize=1024)
+def _second(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).replace(tzinfo=None).isoformat()
 
 
 def _headers(value: object) -> Mapping[str, str]:

@@ -14,7 +14,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -41,8 +41,10 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+_NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
+
+
+class Outgoing(NamedTuple):
     """A message on its way into a queue.
 
     Args:
@@ -59,7 +61,7 @@ class Outgoing:
     delay: float = 0.0
     group: str | None = None
     deduplication_id: str | None = None
-    attributes: Mapping[str, str] = field(default_factory=dict[str, str])
+    attributes: Mapping[str, str] = _NO_ATTRIBUTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +90,6 @@ class Unknown:
 
 
 Accepted = Sent | NotSent | Unknown
-
-
-_NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
 
 
 class Delivery(NamedTuple):

@@ -74,7 +74,8 @@ def new_id(now: float) -> str:
     value = (
         milliseconds << 80 | 0x7 << 76 | (noise >> 68 & 0xFFF) << 64 | 0x2 << 62 | noise & 0x3FFFFFFFFFFFFFFF
     )
-    return str(uuid.UUID(int=value))
+    digits = f"{value:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def copy_id(id: str, queue: str) -> str:

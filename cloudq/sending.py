@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cloudq.delivery import Accepted, NotSent, Outgoing, Sent
 from cloudq.errors import CloudqError, MessageTooLargeError, NotAcceptedError
@@ -13,8 +13,7 @@ __all__ = ["Place", "failure", "failures"]
 Put = Callable[[Sequence[Outgoing]], list[Accepted]]
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A queue on the broker, or a topic."""
 
     name: str
@@ -28,11 +27,11 @@ def failure(
     place: Place, messages: Sequence[Outgoing], answers: Sequence[Accepted]
 ) -> NotAcceptedError | None:
     """What to raise where messages weren't all surely taken."""
+    if all(type(answer) is Sent for answer in answers) and len(answers) == len(messages):
+        return None
     failed = [
         (one, answer) for one, answer in zip(messages, answers, strict=True) if not isinstance(answer, Sent)
     ]
-    if not failed:
-        return None
     message, answer = failed[0]
     may_be_sent = any(not isinstance(one, NotSent) for _, one in failed)
     words = "was not taken" if isinstance(answer, NotSent) else "may or may not have been taken"

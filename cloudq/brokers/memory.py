@@ -129,7 +129,7 @@ class MemoryBroker:
             if (entry := queue.held(release.delivery.receipt, now)) is None:
                 return Lost()
             if release.body is not None:
-                entry.message = replace(entry.message, body=release.body)
+                entry.message = entry.message._replace(body=release.body)
             if not release.is_counted:
                 entry.receive_count -= 1
             queue.end_lease(entry)

@@ -106,7 +106,7 @@ def dead_letter_of(delivery: Delivery, reason: Reason, now: float) -> Outgoing:
     text = reasons.write(reason, min(room, reasons.MAX_BYTES))
     if text is None:
         return letter
-    return dataclasses.replace(letter, attributes={**letter.attributes, reasons.ATTRIBUTE: text})
+    return letter._replace(attributes={**letter.attributes, reasons.ATTRIBUTE: text})
 
 
 def _fewer(delivery: Delivery) -> dict[str, str]:

@@ -81,7 +81,7 @@ class Topics:
     def publish(self, topic: str, messages: Sequence[Outgoing]) -> list[Accepted]:
         """As `Broker.publish`."""
         # SNS holds nothing back, and knows no system attributes.
-        prompt = [replace(message, delay=0.0) for message in messages]
+        prompt = [message._replace(delay=0.0) for message in messages]
         _check_sizes(topic, prompt)
         if not messages:
             return []
