@@ -19,6 +19,7 @@ from cloudq.delivery import (
     Done,
     Execution,
     Ignored,
+    Lost,
     Outcome,
     Outgoing,
     Reason,
@@ -97,12 +98,15 @@ class Settler:
         records = [_record(execution) if self._results is not None else None for _, execution in items]
         failure = self._save(records, items)
         kept: list[Execution | Unknown] = []
+        unkept: list[tuple[Delivery, Execution]] = []
         for record, (delivery, execution) in zip(records, items, strict=True):
             if failure is not None and record is not None:
-                _log(delivery, execution, failure)
                 kept.append(failure)
+                unkept.append((delivery, execution))
             else:
                 kept.append(execution._replace(outcome=self._follow_up(execution.outcome)))
+        if failure is not None and unkept:
+            _log_failure(unkept, failure)
         return kept
 
     def end(self, items: Sequence[tuple[Delivery, Execution]]) -> list[Answer]:
@@ -212,22 +216,38 @@ def _record(execution: Execution) -> Record | None:
 
 def _log_all(items: Sequence[tuple[Delivery, Execution]], answers: Sequence[Answer]) -> None:
     is_told = logger.isEnabledFor(logging.INFO)
+    failed: dict[tuple[str, Unknown], list[tuple[Delivery, Execution]]] = {}
     for (delivery, execution), answer in zip(items, answers, strict=True):
-        if is_told or type(execution.outcome) is not Done or not isinstance(answer, Settled):
+        if isinstance(answer, Unknown):
+            failed.setdefault((delivery.queue, answer), []).append((delivery, execution))
+        elif is_told or type(execution.outcome) is not Done or not isinstance(answer, Settled):
             _log(delivery, execution, answer)
+    for (_, answer), those in failed.items():
+        _log_failure(those, answer)
 
 
-def _log(delivery: Delivery, execution: Execution, answer: Answer) -> None:
-    extra: dict[str, Any] = {
+def _log_failure(items: Sequence[tuple[Delivery, Execution]], failure: Unknown) -> None:
+    """One line for all: a broker that is down fails for a thousand messages at once, and again."""
+    (delivery, execution), *others = items
+    said = f"{failure.why} ({len(others)} more, too)" if others else failure.why
+    extra = {"action": "not_settled", "count": len(items), **_facts(delivery, execution)}
+    logger.warning("not settled: %s", said, extra=extra)
+
+
+def _facts(delivery: Delivery, execution: Execution) -> dict[str, Any]:
+    return {
         "queue": delivery.queue,
         "task": execution.task,
         "message_id": execution.id or delivery.id,
         "attempt": execution.attempt,
         "seconds": round(execution.seconds, 6),
     }
-    if not isinstance(answer, Settled):
-        said = answer.why if isinstance(answer, Unknown) else "its lease had ended"
-        logger.warning("not settled: %s", said, extra={"action": "not_settled", **extra})
+
+
+def _log(delivery: Delivery, execution: Execution, answer: Settled | Lost) -> None:
+    extra = _facts(delivery, execution)
+    if isinstance(answer, Lost):
+        logger.warning("not settled: its lease had ended", extra={"action": "not_settled", **extra})
         return
     match execution.outcome:
         case Done():

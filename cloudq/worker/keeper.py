@@ -17,6 +17,9 @@ __all__ = ["Keeper"]
 _LOOKS = 20
 """Looks at the leases in the length of one."""
 
+_TELLS = 1.0
+"""Seconds between two lines that leases can't be extended, which fails for all at once, and again."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -37,6 +40,7 @@ class Keeper:
         self._lane: Lane[tuple[float, list[Holding]], list[Answer]] = Lane(
             "keep", self._extend, self._extended, post
         )
+        self._told_at = float("-inf")
         self.next_at = 0.0
         """When to look again."""
 
@@ -62,8 +66,14 @@ class Keeper:
     def _extended(self, job: tuple[float, list[Holding]], answer: list[Answer] | CloudqError) -> None:
         asked_at, due = job
         answers = [Unknown(str(answer))] * len(due) if isinstance(answer, CloudqError) else answer
+        failed: dict[str, list[str]] = {}
         for holding, one in zip(due, answers, strict=True):
             self._ledger.extended(holding.tag, one, asked_at)
             if not isinstance(one, Settled):
-                extra = {"action": "extend_failed", "message_id": holding.delivery.id}
-                logger.warning("lease not extended: %s", one, extra=extra)
+                why = one.why if isinstance(one, Unknown) else "it had ended"
+                failed.setdefault(why, []).append(holding.delivery.id)
+        if failed and asked_at >= self._told_at + _TELLS:
+            self._told_at = asked_at
+            for why, ids in failed.items():
+                extra = {"action": "extend_failed", "message_id": ids[0], "count": len(ids)}
+                logger.warning("leases not extended: %s", why, extra=extra)

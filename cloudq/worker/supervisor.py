@@ -35,7 +35,8 @@ __all__ = ["Plan", "Supervisor"]
 logger = logging.getLogger(__name__)
 
 _LAST_SETTLING = 10.0
-"""Seconds past the grace time for which a broker that doesn't answer is asked again to settle."""
+"""Seconds past the grace time for which a broker that doesn't answer is asked again to settle what ended with
+it. What ended before has been tried in the grace time."""
 _EARLY_DEATHS = 3
 """Children in a row that may die before they are ready, before the worker gives up."""
 
@@ -93,7 +94,8 @@ class Supervisor:
         self._retired: set[int] = set()
         self._early_deaths = 0
         self._stop_at: float | None = None
-        self._is_hurried = self._is_abandoned = False
+        self._is_hurried = self._has_ended_some = False
+        self._is_abandoned = False
         self._failure: CloudqError | None = None
 
     @property
@@ -176,7 +178,9 @@ class Supervisor:
     def _is_over(self) -> bool:
         if self._stop_at is None or self._loop.has_posted:
             return False
-        if self._is_hurried or self._clock.monotonic() > self._stop_at + _LAST_SETTLING:
+        is_in_vain = self._settling.is_failing and not self._has_ended_some
+        last = self._stop_at + (0.0 if is_in_vain else _LAST_SETTLING)
+        if self._is_hurried or self._clock.monotonic() > last:
             return not self._settling.is_busy
         return not len(self._ledger) and not self._fetcher.is_busy
 
@@ -313,6 +317,7 @@ class Supervisor:
         """The grace time is over: end what runs, and give it back as though it had not been received."""
         self._is_abandoned = True
         self._see_running()
+        self._has_ended_some = bool(self._ledger.running)
         for holding in self._ledger.running:
             if holding.child is not None:
                 self._dismissed.add(holding.child)

@@ -126,3 +126,19 @@ def test_a_worker_goes_on_after_a_flush(app: cloudq.App, server: RedisServer, st
 
     assert worker_app.add.delay(2, 2).get(timeout=20) == 4
     assert worker.stop() == 0
+
+
+def test_a_broker_that_is_down_is_told_of_in_few_lines(
+    app: cloudq.App, server: RedisServer, start: Start, path: Path
+):
+    worker_app.mark.delay_many([(str(path), number) for number in range(3000)])
+    worker = start("-c", "2", "--grace", "1")
+    wait_until(lambda: len(lines(path)) >= 500, "500 runs")
+
+    server.kill()
+    wait_until(lambda: len(worker.events("receive_failed")) >= 3, "three receives that failed")
+    told = worker.events("not_settled")
+
+    assert sum(event["count"] for event in told if "count" in event) > 2 * len(told)
+    assert len(told) <= 20
+    assert worker.stop() == 0

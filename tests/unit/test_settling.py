@@ -268,6 +268,15 @@ class TestTrouble:
         assert scene.broker.real.stats("work").leased == 1
         assert actions(caplog) == ["not_settled"]
 
+    def test_failure_of_many_is_told_in_one_line(self, scene: Scene, caplog: pytest.LogCaptureFixture):
+        scene.backend.is_down = True
+        items = [(scene.delivery, scene.execution(Done(number))) for number in range(100)]
+
+        answers = scene.settler.settle(items)
+
+        assert answers == [Unknown("no route to the backend")] * 100
+        assert [vars(record)["count"] for record in caplog.records] == [100]
+
     def test_settling_again_after_the_backend_is_back_ends_it(self, scene: Scene):
         scene.backend.is_down = True
         scene.settle(Done(1))
