@@ -94,6 +94,8 @@ def test_what_is_not_set_is_shown_in_one_way(shell):
         "claim_checks",
         "create_queues",
         "worker_concurrency",
+        "worker_max_memory_per_child",
+        "worker_max_tasks_per_child",
     }
     assert unset["result_backend"]["value"] is None
 
