@@ -6,10 +6,13 @@ for one another, with timers where a lock wakes at once.
 
 from __future__ import annotations
 
+import logging
+import os
 import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from threading import Condition, RLock
 
 from cloudq.clock import Clock
@@ -28,6 +31,9 @@ _TEXT = partial(str, encoding="utf-8", errors="replace")
 """Reads a text that another program wrote and SQLite didn't check, rather than fail with all others."""
 
 _State = tuple[int, int, int]
+_Identity = tuple[int, int]
+
+logger = logging.getLogger(__name__)
 
 
 class Database:
@@ -47,6 +53,9 @@ class Database:
         self._failures = failures
         self._clock = clock
         self._connection: sqlite3.Connection | None = None
+        self._identity: _Identity | None = None
+        self.replaced_count = 0
+        """How often the file was found to be another one: what was known of its rows isn't true any more."""
         self._opened_count = 0
         self._announced_count = 0
         self.is_closed = False
@@ -61,13 +70,13 @@ class Database:
     def connection(self) -> Generator[sqlite3.Connection]:
         """The connection, for reading; nobody else in this process uses it meanwhile."""
         with self._translated(), self._lock:
-            yield self._connection or self._open()
+            yield self._current()
 
     @contextmanager
     def transaction(self) -> Generator[sqlite3.Connection]:
         """The connection, for writing: all that is done or, after an exception, nothing."""
         with self._translated(), self._lock:
-            connection = self._connection or self._open()
+            connection = self._current()
             with connection:  # from before it begins, so that no interrupt leaves it open
                 connection.execute("BEGIN IMMEDIATE")
                 yield connection
@@ -118,6 +127,20 @@ class Database:
             self._connection.close()
             self._connection = None
 
+    def _current(self) -> sqlite3.Connection:
+        """The connection, to the file that lies there now: SQLite goes on with one that was deleted."""
+        if self._connection is not None:
+            if self._identity == _identity(self.path):
+                return self._connection
+            self._disconnect()
+            self.replaced_count += 1
+            logger.error(
+                "%s was deleted or replaced: it is opened anew, what the old one held is lost",
+                self.path,
+                extra={"action": "database_replaced"},
+            )
+        return self._open()
+
     def _open(self) -> sqlite3.Connection:
         if self.is_closed:
             raise self._failures.broken(f"{self.path} was closed.")
@@ -130,7 +153,7 @@ class Database:
         except BaseException:
             connection.close()
             raise
-        self._connection = connection
+        self._connection, self._identity = connection, _identity(self.path)
         self._opened_count += 1
         return connection
 
@@ -158,3 +181,12 @@ class Database:
 
     def after_fork_in_child(self) -> None:
         self._make_locks()
+
+
+def _identity(path: Path) -> _Identity | None:
+    """What tells a file from another of the same name; None where there is none."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - at each call; Path.stat takes twice the time
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -8,7 +8,7 @@ import pytest
 
 from cloudq.brokers.sqlite import connect, sql
 from cloudq.clock import FakeClock
-from cloudq.delivery import Outgoing, Reason, Settled
+from cloudq.delivery import Lost, Outgoing, Reason, Settled
 from cloudq.errors import MessageTooLargeError, QueueNotFoundError
 from cloudq.queues import Queue
 
@@ -142,6 +142,39 @@ def test_a_row_that_another_program_wrote_stands_in_nobodys_way(open_broker, pat
     dead = [(one, Reason("bad_body", "It is no message.")) for one in deliveries]
     assert broker.dead_letter(dead) == [Settled()] * 2
     assert broker.stats("q").dead == 2
+
+
+def remove(path):
+    for file in path.parent.glob(f"{path.name}*"):
+        file.unlink()
+
+
+def test_a_file_that_was_deleted_is_made_anew_and_said_to_be_lost(open_broker, path, caplog):
+    broker = open_broker()
+    broker.declare(Queue("q"))
+    broker.send("q", [Outgoing("old", b"{}")])
+    (held,) = receive(broker, "q")
+
+    remove(path)
+
+    with pytest.raises(QueueNotFoundError):
+        broker.send("q", [Outgoing("refused", b"{}")])
+    assert [vars(one)["action"] for one in caplog.records] == ["database_replaced"]
+    open_broker().declare(Queue("q"))
+    broker.send("q", [Outgoing("new", b"{}")])
+    assert [one.id for one in receive(open_broker(), "q")] == ["new"]
+    assert broker.ack([held]) == [Lost()]  # though the new message lies in the row that the old one had
+
+
+def test_a_file_that_another_process_replaced_is_the_one_that_is_received_from(open_broker, path):
+    broker, other = open_broker(), open_broker()
+    broker.declare(Queue("q"))
+    broker.send("q", [Outgoing("old", b"{}")])
+    remove(path)
+    other.declare(Queue("q"))
+    other.send("q", [Outgoing("new", b"{}")])
+
+    assert [one.id for one in receive(broker, "q")] == ["new"]
 
 
 LOOKS = ("QUEUES", "PEEK_FIFO")

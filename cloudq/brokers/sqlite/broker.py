@@ -50,7 +50,10 @@ class SqliteBroker:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._ids: dict[str, int] = {}  # no queue is ever deleted, so what was once read stays true
+        self._ids: dict[
+            str, int
+        ] = {}  # no queue is ever deleted: this is true as long as the file is the same
+        self._ids_of = 0
 
     def declare(self, queue: Queue) -> None:
         with self._database.transaction() as connection:
@@ -108,7 +111,9 @@ class SqliteBroker:
                     "limit": limit - len(deliveries),
                 }
                 found = connection.execute(sql.LEASE, asked).fetchall()
-                deliveries += [rows.delivery(queue, row) for row in sorted(found)]
+                deliveries += [
+                    rows.delivery(queue, row, self._database.replaced_count) for row in sorted(found)
+                ]
         return deliveries
 
     def ack(self, deliveries: Sequence[Delivery]) -> list[Answer]:
@@ -116,7 +121,9 @@ class SqliteBroker:
         with self._database.transaction() as connection:
             now = self._clock.now()
             for delivery in deliveries:
-                gone = connection.execute(sql.ACK, (*rows.held(delivery), now)).fetchall()
+                gone = connection.execute(
+                    sql.ACK, (*rows.held(delivery, self._database.replaced_count), now)
+                ).fetchall()
                 answers.append(Settled() if gone else Lost())
                 _move_up(connection, gone)
         self._announce_groups(deliveries)
@@ -126,7 +133,11 @@ class SqliteBroker:
         with self._database.transaction() as connection:
             now = self._clock.now()
             return [
-                _answer(connection.execute(sql.EXTEND, (now + lease, *rows.held(delivery), now)))
+                _answer(
+                    connection.execute(
+                        sql.EXTEND, (now + lease, *rows.held(delivery, self._database.replaced_count), now)
+                    )
+                )
                 for delivery, lease in leases
             ]
 
@@ -138,7 +149,12 @@ class SqliteBroker:
         with self._database.transaction() as connection:
             now = self._clock.now()
             answers = [
-                _answer(connection.execute(sql.RELEASE, rows.released(release, now))) for release in releases
+                _answer(
+                    connection.execute(
+                        sql.RELEASE, rows.released(release, now, self._database.replaced_count)
+                    )
+                )
+                for release in releases
             ]
         self._database.announce()
         return answers
@@ -152,7 +168,9 @@ class SqliteBroker:
 
     def _bury(self, connection: sqlite3.Connection, delivery: Delivery, reason: Reason, now: float) -> Answer:
         target = self._id(connection, dead_letter_name(delivery.queue))
-        gone = connection.execute(sql.TAKE_OUT, (*rows.held(delivery), now)).fetchall()
+        gone = connection.execute(
+            sql.TAKE_OUT, (*rows.held(delivery, self._database.replaced_count), now)
+        ).fetchall()
         if not gone:
             return Lost()
         full = replace(reason, queue=delivery.queue, receive_count=delivery.receive_count, died_at=now)
@@ -183,7 +201,10 @@ class SqliteBroker:
         look = sql.PEEK_FIFO if queue.endswith(FIFO_SUFFIX) else sql.PEEK
         with self._database.connection() as connection:
             asked = (self._id(connection, queue), self._clock.now(), limit)
-            return [rows.delivery(queue, row) for row in connection.execute(look, asked)]
+            return [
+                rows.delivery(queue, row, self._database.replaced_count)
+                for row in connection.execute(look, asked)
+            ]
 
     def purge(self, queue: str) -> None:
         with self._database.transaction() as connection:
@@ -195,6 +216,8 @@ class SqliteBroker:
         self._database.close()
 
     def _id(self, connection: sqlite3.Connection, queue: str) -> int:
+        if self._ids_of != self._database.replaced_count:
+            self._ids, self._ids_of = {}, self._database.replaced_count
         if (known := self._ids.get(queue)) is not None:
             return known
         row = connection.execute(sql.QUEUE, (queue,)).fetchone()

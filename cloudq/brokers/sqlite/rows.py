@@ -41,43 +41,43 @@ def buried(queue: int, taken: tuple[Any, ...], reason: Reason, now: float) -> di
     }
 
 
-def delivery(queue: str, leased: tuple[Any, ...]) -> Delivery:
-    """Of what `sql.LEASE` or `sql.PEEK` gave."""
+def delivery(queue: str, leased: tuple[Any, ...], file: int) -> Delivery:
+    """Of what `sql.LEASE` or `sql.PEEK` gave, of the how manieth file of that name: see `Database`."""
     number, lease_count, receive_count, message_id, body, group, sent_at, attributes, reason = leased
     try:
         said: dict[str, str] = json.loads(attributes) if attributes else {}
         why = Reason(**json.loads(reason)) if reason else None
         if (type(body), type(message_id), type(said)) != (bytes, str, dict):
-            return _foreign(queue, leased)
+            return _foreign(queue, leased, file)
         sent = float(sent_at)  # RETURNING may give a whole number as an integer
     except (TypeError, ValueError):
-        return _foreign(queue, leased)
-    receipt = f"{number}-{lease_count}" if lease_count else ""
+        return _foreign(queue, leased, file)
+    receipt = f"{number}-{lease_count}-{file}" if lease_count else ""
     return Delivery(queue, message_id, body, receipt, receive_count, group, sent, said, why)
 
 
-def _foreign(queue: str, leased: tuple[Any, ...]) -> Delivery:
+def _foreign(queue: str, leased: tuple[Any, ...], file: int) -> Delivery:
     """Of a row that another program wrote. It must not stand in the way of those behind it."""
     number, lease_count, receive_count, message_id, body, *_ = leased
     return Delivery(
         queue=queue,
         id=message_id if isinstance(message_id, str) else f"row {number}",
         body=body if isinstance(body, bytes) else str(body).encode(errors="replace"),
-        receipt=f"{number}-{lease_count}" if lease_count else "",
+        receipt=f"{number}-{lease_count}-{file}" if lease_count else "",
         receive_count=receive_count if isinstance(receive_count, int) else 0,
     )
 
 
-def released(release: Release, now: float) -> tuple[Any, ...]:
+def released(release: Release, now: float, file: int) -> tuple[Any, ...]:
     """What `sql.RELEASE` takes."""
     uncounted = 0 if release.is_counted else 1
-    return (now + release.delay, release.body, uncounted, *held(release.delivery), now)
+    return (now + release.delay, release.body, uncounted, *held(release.delivery, file), now)
 
 
-def held(delivery: Delivery) -> tuple[int, int]:
-    """The row and the lease that a receipt stands for."""
-    number, _, lease_count = delivery.receipt.partition("-")
-    return int(number), int(lease_count)
+def held(delivery: Delivery, file: int) -> tuple[int, int]:
+    """The row and the lease that a receipt stands for; none that there is where it is of another file."""
+    number, lease_count, of = delivery.receipt.split("-")
+    return (int(number), int(lease_count)) if of == str(file) else (0, 0)
 
 
 def _text(attributes: Mapping[str, str]) -> str | None:
