@@ -30,7 +30,7 @@ from cloudq.delivery import (
     Settled,
     Unknown,
 )
-from cloudq.errors import BackendError, BrokerError
+from cloudq.errors import BackendError, BrokerError, QueueNotFoundError
 from cloudq.results import Record, ResultStore
 
 __all__ = ["Settler", "SettlingBroker"]
@@ -60,11 +60,18 @@ class Settler:
     Args:
         broker: Where they came from.
         results: Where records are; None where no backend is configured.
+        missed: Told that a queue isn't there, the dead-letter queue most likely.
     """
 
-    def __init__(self, broker: SettlingBroker, results: ResultStore | None) -> None:
+    def __init__(
+        self,
+        broker: SettlingBroker,
+        results: ResultStore | None,
+        missed: Callable[[], None] = lambda: None,
+    ) -> None:
         self._broker = broker
         self._results = results
+        self._missed = missed
 
     def settle(self, items: Sequence[tuple[Delivery, Execution]]) -> list[Answer]:
         """End each delivery's lease. After `Unknown`, settle it again: every step bears repeating."""
@@ -134,9 +141,23 @@ class Settler:
                     releases.append((index, Release(delivery, delay, body, is_counted)))
                 case Dead(reason):
                     dead.append((index, (delivery, reason)))
-        _settle(self._broker.ack, acks, answers)
-        _settle(self._broker.release, releases, answers)
-        _settle(self._broker.dead_letter, dead, answers)
+        self._settle(self._broker.ack, acks, answers)
+        self._settle(self._broker.release, releases, answers)
+        self._settle(self._broker.dead_letter, dead, answers)
+
+    def _settle(
+        self, call: Callable[[Sequence[T]], list[Answer]], items: list[tuple[int, T]], answers: list[Answer]
+    ) -> None:
+        if not items:
+            return
+        try:
+            given = call([item for _, item in items])
+        except BrokerError as error:
+            given = [Unknown(str(error))] * len(items)
+            if isinstance(error, QueueNotFoundError):
+                self._missed()
+        for (index, _), answer in zip(items, given, strict=True):
+            answers[index] = answer
 
     def _save(
         self, records: Sequence[Record | None], items: Sequence[tuple[Delivery, Execution]]
@@ -169,19 +190,6 @@ class Settler:
                     FOLLOW_UP_DELAY, why=f"what follows wasn't taken: {answer.why}", is_counted=True
                 )
         return outcome
-
-
-def _settle(
-    call: Callable[[Sequence[T]], list[Answer]], items: list[tuple[int, T]], answers: list[Answer]
-) -> None:
-    if not items:
-        return
-    try:
-        given = call([item for _, item in items])
-    except BrokerError as error:
-        given = [Unknown(str(error))] * len(items)
-    for (index, _), answer in zip(items, given, strict=True):
-        answers[index] = answer
 
 
 def _record(execution: Execution) -> Record | None:

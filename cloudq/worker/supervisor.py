@@ -80,7 +80,7 @@ class Supervisor:
     def __init__(self, app: App, snapshot: Snapshot, crew: Crew, plan: Plan, clock: Clock) -> None:
         self._app, self._snapshot, self._plan, self._clock = app, snapshot, plan, clock
         self._limits = app.broker.limits
-        self._settler = Settler(app.broker, app.results)
+        self._settler = Settler(app.broker, app.results, app.forget_queues)
         self._ledger = Ledger(
             lease=plan.lease, must_keep=self._settler.must_keep, paid_batch=self._limits.paid_batch
         )

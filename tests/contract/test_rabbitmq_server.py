@@ -338,3 +338,15 @@ def test_a_delay_finds_its_way_after_its_levels_were_deleted(broker, channel, qu
 
     assert broker.send(queue.name, [Outgoing("3", b"3", delay=0.1)]) == [Sent()]
     assert take(broker, queue)[0].body == b"3"
+
+
+def test_a_dead_letter_queue_that_was_deleted_is_named_and_can_be_made_again(broker, channel, queue):
+    broker.send(queue.name, [Outgoing("a", b"{}")])
+    (held,) = broker.receive([queue.name], limit=1, lease=60, wait=PATIENCE)
+    channel.queue_delete(queue.dead_letter)
+
+    with pytest.raises(QueueNotFoundError, match=queue.dead_letter):
+        broker.dead_letter([(held, Reason("failed", "It failed."))])
+
+    broker.declare(queue)
+    assert broker.dead_letter([(held, Reason("failed", "It failed."))]) == [Settled()]

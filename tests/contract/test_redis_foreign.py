@@ -10,7 +10,7 @@ import redis
 from cloudq.brokers import redis as brokers
 from cloudq.clock import SystemClock
 from cloudq.delivery import Outgoing, Reason, Release, Settled, Unknown
-from cloudq.errors import BrokerError
+from cloudq.errors import BrokerError, QueueNotFoundError
 from cloudq.queues import Queue
 from tests.redis_server import redis_url
 
@@ -159,3 +159,15 @@ def test_a_group_whose_followers_were_deleted_is_settled_and_goes_on(broker, cli
     assert broker.ack(held) == [Settled()]
     send(broker, "c", queue="q.fifo", group="g")
     assert [one.id for one in receive(broker, "q.fifo")] == ["c"]
+
+
+def test_a_dead_letter_queue_that_was_deleted_is_named_and_can_be_declared_anew(broker, client, key):
+    send(broker, "a")
+    (held,) = receive(broker)
+    client.delete(f"{key}-dead")
+
+    with pytest.raises(QueueNotFoundError, match="q-dead"):
+        broker.dead_letter([(held, Reason("failed", "It failed."))])
+
+    broker.declare(Queue("q"))
+    assert broker.dead_letter([(held, Reason("failed", "It failed."))]) == [Settled()]

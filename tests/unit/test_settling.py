@@ -268,6 +268,19 @@ class TestTrouble:
         assert scene.broker.real.stats("work").leased == 1
         assert actions(caplog) == ["not_settled"]
 
+    def test_missing_dead_letter_queue_is_told_to_who_can_make_it(self, clock: FakeClock):
+        broker, missed = MemoryBroker(clock), list[bool]()
+        broker.declare(Queue("work"))
+        broker.send("work", [Outgoing("m1", b"body")])
+        broker.dead_letter([(broker.receive(["work"], limit=1, lease=60, wait=0)[0], Reason("failed", "no"))])
+        (buried,) = broker.receive(["work-dead"], limit=1, lease=60, wait=0)  # nothing is behind this one
+
+        settler = Settler(broker, None, missed=lambda: missed.append(True))
+        (answer,) = settler.settle([(buried, Execution(Dead(Reason("failed", "again"))))])
+
+        assert isinstance(answer, Unknown)
+        assert missed == [True]
+
     def test_failure_of_many_is_told_in_one_line(self, scene: Scene, caplog: pytest.LogCaptureFixture):
         scene.backend.is_down = True
         items = [(scene.delivery, scene.execution(Done(number))) for number in range(100)]

@@ -21,7 +21,9 @@ class RefusedError(BrokerError):
     """
 
     def __init__(self, code: int, text: str, address: Address) -> None:
-        super().__init__(f"RabbitMQ at {address} refused: {code} {text}.")
+        hint = f" User {address.user!r} needs permission to configure, write and read."
+        told = f"RabbitMQ at {address} refused: {code} {text}."
+        super().__init__(told + hint if code == _ACCESS_REFUSED else told)
         self.code = code
         self.text = text
         self.address = address

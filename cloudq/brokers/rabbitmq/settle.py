@@ -12,13 +12,13 @@ from typing import TypeVar
 from cloudq.brokers.rabbitmq.frames import Properties
 from cloudq.brokers.rabbitmq.holdings import Held
 from cloudq.brokers.rabbitmq.messages import copied, read, received_before
-from cloudq.brokers.rabbitmq.publisher import Publication
+from cloudq.brokers.rabbitmq.publisher import UNROUTABLE, Publication
 from cloudq.brokers.rabbitmq.receiver import Receiver
 from cloudq.brokers.rabbitmq.sender import Sender
 from cloudq.brokers.rabbitmq.streams import Stream
 from cloudq.clock import Clock
-from cloudq.delivery import Answer, Delivery, Lost, Reason, Release, Sent, Settled, Unknown
-from cloudq.errors import BrokerError
+from cloudq.delivery import Accepted, Answer, Delivery, Lost, Reason, Release, Sent, Settled, Unknown
+from cloudq.errors import BrokerError, QueueNotFoundError
 from cloudq.queues import dead_letter_name
 
 __all__ = ["Settler"]
@@ -123,7 +123,9 @@ class Settler:
         if not begun:
             return
         try:
-            accepted = self._sender.publish([make(one) for one in begun])
+            publications = [make(one) for one in begun]
+            accepted = self._sender.publish(publications)
+            self._check_routable(publications, accepted)
         except BaseException:
             for _, stream, held in begun:
                 stream.stay([held.tag])
@@ -136,6 +138,16 @@ class Settler:
                 one[1].stay([one[2].tag])
                 answers[one[0]] = Unknown(answer.why)
         self._finish(sure, answers, Stream.ack)
+
+    @staticmethod
+    def _check_routable(publications: Sequence[Publication], accepted: Sequence[Accepted]) -> None:
+        if not all(answer is UNROUTABLE for answer in accepted):
+            return
+        key = publications[0].routing_key
+        queue = key.rpartition(".")[2] if publications[0].exchange else key
+        raise QueueNotFoundError(
+            f"There is no queue {queue!r} on RabbitMQ: it was deleted. Declare it again.", queue=queue
+        )
 
     def _goes_back(self, release: Release) -> bool:
         """Whether the server can give it back itself: nothing about it changes but the count."""

@@ -167,7 +167,12 @@ class RedisBroker:
         return scripts.RELEASE.call([self._key(queue)], [self._ahead, largest, *words])
 
     def dead_letter(self, dead: Sequence[tuple[Delivery, Reason]]) -> list[Answer]:
-        return settle(self._server, dead, lambda one: one[0], self._burying)
+        answers = settle(self._server, dead, lambda one: one[0], self._burying)
+        if all(isinstance(one, Unknown) for one in answers):
+            for queue in {dead_letter_name(one.queue) for one, _ in dead}:
+                if not self._checked(self._server.run([command("EXISTS", self._key(queue))])[0], queue):
+                    raise self._not_found(queue)
+        return answers
 
     def _burying(self, queue: str, dead: Sequence[tuple[Delivery, Reason]]) -> Call:
         now = self._clock.now()
