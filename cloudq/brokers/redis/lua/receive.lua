@@ -14,7 +14,7 @@ for i, queue in ipairs(KEYS) do
   end
 end
 
-local match = string.match
+local find, match = string.find, string.match
 local first_of_all = ':1:' .. token
 
 -- Make a message of what another program pushed, so that it is found to be none and ends as a dead letter.
@@ -38,13 +38,18 @@ local function take(queue, limit)
   local elements = redis.call('LPOP', queue .. ':ready', limit) or {}
   local entries, receipts = {}, {}
   for i = 1, #elements do
-    local entry, past = match(elements[i], '^(%d+%-%d+d*):?(%d*)$')
-    if not entry then
-      entry, past = adopt(queue, elements[i]), ''
-      elements[i] = entry
+    local element = elements[i]
+    if find(element, '^%d+%-%d+$') then
+      entries[i], receipts[i] = element, element .. first_of_all
+    else
+      local entry, past = match(element, '^(%d+%-%d+d*):?(%d*)$')
+      if not entry then
+        entry, past = adopt(queue, element), ''
+        elements[i] = entry
+      end
+      entries[i] = entry
+      receipts[i] = entry .. (past == '' and first_of_all or ':' .. (past + 1) .. ':' .. token)
     end
-    entries[i] = entry
-    receipts[i] = entry .. (past == '' and first_of_all or ':' .. (past + 1) .. ':' .. token)
   end
   local bodies, lengths, leases, count = {}, {}, {}, 0
   if #entries > 0 then
