@@ -53,7 +53,10 @@ def pika_connection() -> pika.BlockingConnection:
 def broker_on_server(options: str = "", clock: Clock | None = None) -> Iterator[RabbitmqBroker]:
     """A broker; the queues that it declares are deleted afterwards."""
     pika_connection().close()
-    broker = connect(URL + options, clock=clock or SystemClock())
+    patience = (
+        f"{options}&timeout=60" if options else "?timeout=60"
+    )  # a machine that is busy is slow, not wrong
+    broker = connect(URL + patience, clock=clock or SystemClock())
     try:
         yield broker
     finally:
