@@ -33,6 +33,9 @@ class AheadClock(SystemClock):
         left = 1.0 if until is None else max(0.0, until - self.monotonic())
         condition.wait(self.real(left))
 
+    def sleep(self, seconds: float) -> None:
+        time.sleep(self.real(seconds))
+
     def real(self, seconds: float) -> float:
         return min(seconds, 0.01)
 

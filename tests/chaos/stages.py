@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from cloudq.brokers.rabbitmq import connect
+from cloudq.brokers.rabbitmq import connect, delays
 from cloudq.clock import SystemClock
 from cloudq.queues import Queue
 from tests.integration.worker_process import wait_until
@@ -214,6 +214,8 @@ class RabbitStage(_ServerStage):
         """RabbitMQ writes down half a second later which quorum queues it has; a kill before breaks them."""
         broker = connect(self.environment["CLOUDQ_BROKER_URL"], clock=SystemClock())
         broker.declare(Queue("default"))
+        shortest = (1 << 8) - 1  # the levels of short retries, all at once
+        broker._links.get().topology.declare_delay("default", shortest * delays.UNIT_MS / 1000)
         broker.close()
         time.sleep(self.written_after)
         self._has_queues = True

@@ -32,7 +32,7 @@ class Links:
         self._clock = clock
         is_counting = address.queue_type == "quorum"
         self._publisher = Publisher(lambda: Connection(address, clock, "publisher"))
-        self.topology = Topology(self._publisher.call, address.queue_type)
+        self.topology = Topology(self._publisher.call, address.queue_type, clock.sleep)
         self.sender = Sender(self._publisher, self.topology, address, clock)
         self.receiver = Receiver(
             self._connect_consumer,
