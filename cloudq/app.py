@@ -7,7 +7,6 @@ import importlib
 import inspect
 import logging
 import sys
-import threading
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -28,6 +27,7 @@ from cloudq.errors import (
     UnsupportedError,
 )
 from cloudq.options import Register, RegisterBound, TaskKeywords, task_options
+from cloudq.processes import unforked
 from cloudq.queues import Queue, base_name, priority_of, route
 from cloudq.results import ResultStore
 from cloudq.sending import Place, failure, failures
@@ -85,7 +85,6 @@ class App:
         self._tasks: dict[str, Task[..., Any]] = {}
         self._given = {queue.name: queue for queue in map(_checked, queues)}
         self._declared: set[str] = set()
-        self._lock = threading.RLock()
         self._broker: Broker | None = None
         self._backend: Backend | None = None
         self._results: ResultStore | None = None
@@ -206,7 +205,7 @@ class App:
         """The broker; made on first use."""
         if (made := self._broker) is not None:
             return made
-        with self._lock:
+        with unforked:
             if self._broker is None:
                 self._broker = self._connect_broker()
             return self._broker
@@ -217,7 +216,7 @@ class App:
         settings = self.conf.settings
         if self._backend is not None or not settings.has_results:
             return self._backend
-        with self._lock:
+        with unforked:
             if self._backend is None:
                 module = _implementation("backends", _BACKENDS, "result_backend", settings.result_backend)
                 self._backend = cast("Backend", module.connect(settings.result_backend, clock=self.clock))
@@ -302,9 +301,12 @@ class App:
             NotAcceptedError: Some weren't taken, or it isn't sure; the text says how many and why.
             BrokerError: The broker can't be reached or has no such queue.
         """
+        places: dict[tuple[Any, ...], Place] = {}
         by_place: defaultdict[Place, list[Outgoing]] = defaultdict(list)
         for call in calls:
-            by_place[self._place(call)].append(self._outgoing(call))
+            leads = call.message.task, call.queue, call.topic, call.priority
+            place = places.get(leads) or places.setdefault(leads, self._place(call))
+            by_place[place].append(self._outgoing(call))
         for place, messages in by_place.items():
             if (error := failure(place, messages, self._put(place, messages))) is not None:
                 raise error
@@ -340,7 +342,7 @@ class App:
 
     def close(self) -> None:
         """Let go of the broker and the backend; the next use connects anew."""
-        with self._lock:
+        with unforked:
             broker, backend, self._broker, self._backend = self._broker, self._backend, None, None
             results, self._results = self._results, None
             sends = self.__dict__.pop("_shared_sends", None)
@@ -372,18 +374,27 @@ class App:
             return self.broker.send(queue, messages)
 
     def _publish(self, topic: str, messages: Sequence[Outgoing]) -> list[Accepted]:
-        # What this app's queues subscribe to is in place before the first message, whoever starts first.
+        self._declare_subscribers(topic)
+        try:
+            return self.broker.publish(topic, messages)
+        except QueueNotFoundError:
+            # What leads to them was deleted: it is made anew, with all that hangs on it.
+            self.forget_queues()
+            self._declare_subscribers(topic)
+            return self.broker.publish(topic, messages)
+
+    def _declare_subscribers(self, topic: str) -> None:
+        """What this app's queues subscribe to is in place before the first message, whoever starts first."""
         for queue in self.queues.values():
             if topic in queue.topics:
                 self.declare(queue.name)
-        return self.broker.publish(topic, messages)
 
     @property
     def claims(self) -> Claims | None:
         """Where bodies go that are too large for the broker; None where nowhere is configured."""
         if not (url := self.conf.settings.claim_checks):
             return None
-        with self._lock:
+        with unforked:
             if self._claims is None:
                 from cloudq.claims import Claims, store_of
 

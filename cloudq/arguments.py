@@ -43,6 +43,7 @@ class Parameters:
         is_plain = all(p.kind is kinds.POSITIONAL_OR_KEYWORD for p in parameters)
         self._places = {p.name: place for place, p in enumerate(parameters)} if is_plain else {}
         self._writers = [self._converters[name].write for name in self._places]
+        self._readers = [self._converters[name].read for name in self._places]
         self._required = [p.name for p in parameters if p.default is kinds.empty]
 
     def write(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
@@ -51,13 +52,7 @@ class Parameters:
         Raises:
             ArgumentError: An argument is missing, unexpected or of the wrong type.
         """
-        if not kwargs and len(self._required) <= len(args) <= len(self._writers):
-            # Nearly all calls: each argument in its place.
-            try:
-                return [write(value) for write, value in zip(self._writers, args, strict=False)], {}
-            except MISFITS:
-                pass  # said below, with the argument's name
-        return self._convert(args, kwargs, "write")
+        return self._placed(self._writers, args, kwargs) or self._convert(args, kwargs, "write")
 
     def read(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         """Check a call that came as JSON values and turn them into what the function takes.
@@ -65,7 +60,18 @@ class Parameters:
         Raises:
             ArgumentError: An argument is missing, unexpected or of the wrong type.
         """
-        return self._convert(args, kwargs, "read")
+        return self._placed(self._readers, args, kwargs) or self._convert(args, kwargs, "read")
+
+    def _placed(
+        self, converters: Sequence[Callable[[Any], Any]], args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> tuple[list[Any], dict[str, Any]] | None:
+        """Nearly all calls: each argument in its place. None for others, and for what `_convert` refuses."""
+        if kwargs or not len(self._required) <= len(args) <= len(converters):
+            return None
+        try:
+            return [convert(value) for convert, value in zip(converters, args, strict=False)], {}
+        except MISFITS:
+            return None
 
     def _convert(
         self, args: Sequence[Any], kwargs: Mapping[str, Any], way: typing.Literal["write", "read"]

@@ -174,18 +174,18 @@ class Attempt(NamedTuple):
                 return self._failed(error)
 
     def _request(self, *limits: float | None) -> Request:
-        clock, context = self.app.clock, self.context
-        ends = [clock.monotonic() + limit for limit in limits if limit]
+        monotonic, context = self.app.clock.monotonic, self.context
+        ends = [monotonic() + limit for limit in limits if limit]
         if context.deadline is not None:
             ends.append(context.deadline)
         return Request(
-            message=self.message,
-            queue=context.queue,
-            retries=self.failures,
-            receive_count=context.receive_count,
-            monotonic=clock.monotonic,
-            deadline=min(ends) if ends else None,
-            is_lease_lost=context.is_lease_lost,
+            self.message,
+            context.queue,
+            self.failures,
+            context.receive_count,
+            monotonic,
+            min(ends) if ends else None,
+            context.is_lease_lost,
         )
 
     def _rejected(self, signal: Reject) -> Outcome:

@@ -9,7 +9,6 @@ It is left to expire: who receives a message twice must find it twice, and a dea
 
 from __future__ import annotations
 
-import threading
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -17,7 +16,7 @@ from cloudq.backends.base import Backend
 from cloudq.codec import decode, encode
 from cloudq.errors import BackendUnavailableError, ConfigurationError
 from cloudq.message import Message
-from cloudq.processes import PerProcess
+from cloudq.processes import PerProcess, unforked
 
 __all__ = ["KEPT", "ROOM", "BackendClaims", "Claims", "S3Claims", "Store", "store_of"]
 
@@ -118,7 +117,6 @@ class S3Claims:
         folder = parts.path.strip("/")
         self._prefix = f"{folder}/" if folder else ""
         self._root = f"{_S3}{self._bucket}/"
-        self._lock = threading.Lock()
         self._clients = PerProcess(dict[str, Any])
 
     def put(self, id: str, body: bytes) -> str:
@@ -150,7 +148,7 @@ class S3Claims:
             raise BackendUnavailableError(f"S3 can't be asked for {self._root}{key}: {error}") from error
 
     def _client(self) -> Any:
-        with self._lock:  # sessions aren't thread-safe
+        with unforked:  # sessions aren't thread-safe
             clients = self._clients.get()
             if "s3" not in clients:
                 try:

@@ -23,8 +23,25 @@ __all__ = ["VERSION", "decode", "encode"]
 
 VERSION = 1
 
-_to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
-_to_ascii = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
+
+class _Json:
+    """`JSONEncoder.encode`, which makes its parts anew for each text and takes three times as long for it."""
+
+    def __init__(self, *, is_ascii: bool) -> None:
+        encoder = json.JSONEncoder(ensure_ascii=is_ascii, allow_nan=False, separators=(",", ":"))
+        self.quote = json.encoder.encode_basestring_ascii if is_ascii else json.encoder.encode_basestring
+        self.write: Callable[[object], str] = encoder.encode
+        make: Any = getattr(json.encoder, "c_make_encoder", None)
+        if make is not None:  # as in every CPython
+            # What holds itself isn't looked for, and ends as a RecursionError.
+            parts_of: Callable[[object, int], tuple[str, ...]] = make(
+                None, encoder.default, self.quote, None, ":", ",", False, False, False
+            )
+            self.write = lambda value: "".join(parts_of(value, 0))
+
+
+_JSON = _Json(is_ascii=False)
+_ASCII = _Json(is_ascii=True)
 
 _NO_CHARACTERS = re.compile("[\ud800-\udfff\ufffe\uffff]")
 """What a Python string and, escaped, JSON may hold, but neither UTF-8 nor XML 1.0 and so SQS may.
@@ -51,20 +68,31 @@ def encode(message: Message) -> bytes:
     Raises:
         EncodeError: An argument is no JSON value; the text names the task.
     """
-    fields: dict[str, Any] = {"v": VERSION, "id": message.id, "task": message.task}
+    try:
+        text = _written(message, _JSON)
+        if not text.isascii() and _NO_CHARACTERS.search(text):
+            text = _written(message, _ASCII)
+        return text.encode()
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise EncodeError(f"A call of {message.task!r} can't travel as JSON: {error}.") from error
+
+
+def _written(message: Message, as_json: _Json) -> str:
+    parts = [f'{{"v":{VERSION},"id":{as_json.quote(message.id)},"task":{as_json.quote(message.task)}']
     if message.ref is None:
-        fields |= {"args": list(message.args), "kwargs": dict(message.kwargs)}
+        named = as_json.write(dict(message.kwargs)) if message.kwargs else "{}"
+        parts.append(f',"args":{as_json.write(list(message.args))},"kwargs":{named}')
     if any(values := _optional_of(message)):
         behind = () if message.ref is None else _BEHIND_REF
         given = zip(_OPTIONAL, values, strict=True)
-        fields |= {name: value for name, value in given if value and name not in behind}
-    try:
-        for name, at in zip(_INSTANTS, _instants_of(message), strict=True):
-            if at is not None:
-                fields[name] = _instant(at)
-        return _text_of(fields).encode()
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise EncodeError(f"A call of {message.task!r} can't travel as JSON: {error}.") from error
+        parts += [
+            f',"{name}":{as_json.write(value)}' for name, value in given if value and name not in behind
+        ]
+    for name, at in zip(_INSTANTS, _instants_of(message), strict=True):
+        if at is not None:
+            parts.append(f',"{name}":"{_instant(at)}"')
+    parts.append("}")
+    return "".join(parts)
 
 
 def decode(data: bytes) -> Message:
@@ -80,11 +108,6 @@ def decode(data: bytes) -> Message:
         return Message(**{name: _READERS[name](value) for name, value in fields.items() if name in _READERS})
     except (TypeError, ValueError, OverflowError) as error:
         raise DecodeError(f"The body is no cloudq message: {_complaint(fields)}.", data) from error
-
-
-def _text_of(fields: Mapping[str, Any]) -> str:
-    text = _to_json(fields)
-    return _to_ascii(fields) if not text.isascii() and _NO_CHARACTERS.search(text) else text
 
 
 def _check_version(fields: Mapping[str, Any], data: bytes) -> None:

@@ -13,6 +13,9 @@ from typing import Any, NamedTuple
 __all__ = ["Message", "copy_id", "derived_id", "new_id"]
 
 
+_VARIANT = "89ab"
+"""The digit that begins with the two bits of RFC 9562's variant."""
+
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -69,13 +72,8 @@ def new_id(now: float) -> str:
     Args:
         now: Seconds since the epoch.
     """
-    milliseconds = int(now * 1000) & 0xFFFFFFFFFFFF
-    noise = int.from_bytes(os.urandom(10))
-    value = (
-        milliseconds << 80 | 0x7 << 76 | (noise >> 68 & 0xFFF) << 64 | 0x2 << 62 | noise & 0x3FFFFFFFFFFFFFFF
-    )
-    digits = f"{value:032x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    stamp, noise = f"{int(now * 1000) & 0xFFFFFFFFFFFF:012x}", os.urandom(10).hex()
+    return f"{stamp[:8]}-{stamp[8:]}-7{noise[:3]}-{_VARIANT[int(noise[3], 16) & 3]}{noise[4:7]}-{noise[7:19]}"
 
 
 def copy_id(id: str, queue: str) -> str:

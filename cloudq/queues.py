@@ -210,6 +210,8 @@ def route(
     Raises:
         ConfigurationError: A function's answer is neither None nor options.
     """
+    if not routes:
+        return {}
     if callable(routes):
         return _answered(task, routes(task))
     pairs = cast("Iterable[Route]", routes.items() if isinstance(routes, Mapping) else routes)

@@ -161,6 +161,8 @@ class AsyncResult(Generic[R]):
         read: Turns the record's JSON value into what the function returned.
     """
 
+    __slots__ = ("_find_store", "_read", "id", "task")
+
     def __init__(
         self, id: str, *, task: str, store: Callable[[], ResultStore | None], read: Callable[[Any], R]
     ) -> None:

@@ -30,7 +30,7 @@ from cloudq.delivery import (
     Settled,
     Unknown,
 )
-from cloudq.errors import BackendError, BrokerError, QueueNotFoundError
+from cloudq.errors import BackendError, BrokerError, ConfigurationError, QueueNotFoundError
 from cloudq.results import Record, ResultStore
 
 __all__ = ["Settler", "SettlingBroker"]
@@ -152,7 +152,7 @@ class Settler:
             return
         try:
             given = call([item for _, item in items])
-        except BrokerError as error:
+        except (BrokerError, ConfigurationError) as error:  # the latter: a right was withdrawn meanwhile
             given = [Unknown(str(error))] * len(items)
             if isinstance(error, QueueNotFoundError):
                 self._missed()
@@ -183,7 +183,7 @@ class Settler:
         for follow_up in outcome.follow_ups:
             try:
                 (answer,) = self._broker.send(follow_up.queue, [follow_up.outgoing])
-            except BrokerError as error:
+            except (BrokerError, ConfigurationError) as error:
                 answer = Unknown(str(error))
             if not isinstance(answer, Sent):
                 return Requeue(

@@ -149,6 +149,9 @@ class Task(Generic[P, R]):
         self.options = options
         self.function = function
         self._sender = sender
+        # Made once: a function each for thousands of results keeps the garbage collector busy.
+        self._find_store: Callable[[], ResultStore | None] = lambda: sender.results
+        self._read: Callable[[Any], R] = lambda value: cast("R", self.returned.read(value))
 
     def __repr__(self) -> str:
         return f"<Task {self.name}>"
@@ -303,8 +306,8 @@ class Task(Generic[P, R]):
         return AsyncResult(
             id,
             task=self.name,
-            store=(lambda: self._sender.results) if topic is None else partial(_no_store, id, topic),
-            read=lambda value: cast("R", self.returned.read(value)),
+            store=self._find_store if topic is None else partial(_no_store, id, topic),
+            read=self._read,
         )
 
 

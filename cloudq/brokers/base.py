@@ -132,6 +132,7 @@ class Broker(Protocol):
 
         Raises:
             MessageTooLargeError: A message is over the limit; none was published.
+            QueueNotFoundError: What leads to the subscribers was deleted; none was published.
             UnsupportedError: The broker has no topics.
         """
         ...

@@ -21,6 +21,7 @@ _COUNTS = {
     "died_again": "left, dead again already",
     "expired": "left, expired",
     "doubtful": "perhaps not deleted, and may come a second time",
+    "held": "held by another command or one that was killed: seen again in two minutes at most",
 }
 
 

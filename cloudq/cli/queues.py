@@ -139,9 +139,8 @@ def purge(source: AppSource, name: str, *, yes: bool, as_json: bool) -> None:
 def pause(source: AppSource, names: Sequence[str], *, as_json: bool) -> None:
     r"""Let workers receive nothing more from queues, until they are resumed.
 
-    Workers finish what they hold. They look every few seconds; a long poll of SQS that is under way may bring
-    something for up to 20 seconds more. What is sent meanwhile waits. A pause is kept in the result backend,
-    and outlives restarts.
+    Within two seconds workers begin nothing more from them: what runs ends, what they hold beside goes back.
+    What is sent meanwhile waits. A pause is kept in the result backend, and outlives restarts.
 
     \b
     cloudq queue pause emails -A shop.tasks

@@ -41,6 +41,8 @@ class Tally:
         expired: Nobody would run them any more, and they stay where they are.
         refused: Their queue didn't take them, and they stay where they are: ids with reasons.
         doubtful: They were put back, but perhaps not deleted: they may come a second time.
+        held: Others hold them, a command that was killed perhaps, for two minutes at most (where the broker
+            counts exactly).
     """
 
     done: int = 0
@@ -49,6 +51,7 @@ class Tally:
     expired: int = 0
     refused: dict[str, str] = field(default_factory=dict[str, str])
     doubtful: int = 0
+    held: int = 0
 
 
 class Walk:
@@ -103,7 +106,13 @@ class Walk:
                 self._take(half_time)
         finally:
             self._give_back([*self._in_hand, *self._held.values()])
+        self._count_held()
         return self._tally
+
+    def _count_held(self) -> None:
+        if self._broker.limits.peeks_unseen and (held := self._broker.stats(self._name).leased):
+            self._tally.held = held
+            self._told(self._tally)
 
     def _room(self) -> int:
         if self._limit is None:

@@ -8,10 +8,8 @@ more, and what it runs will be run again.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
-import queue
 import resource
 import select
 import socket
@@ -26,13 +24,14 @@ from cloudq.app import App
 from cloudq.execution import Context, crashed, execute, execute_async
 from cloudq.worker.executors import Executor, Job
 from cloudq.worker.frames import Reader, pack, pack_execution
+from cloudq.worker.inbox import Inbox
 from cloudq.worker.progress import Progress
 
 __all__ = ["Child"]
 
 logger = logging.getLogger(__name__)
 
-_CHUNK = 256 * 1024
+_CHUNK = 4096
 _TOLD_AT_ONCE = 50
 """Ended runs that are told in one frame at most: so many may be run again when the child is killed."""
 _TELL_WITHIN_MS = 5
@@ -44,7 +43,8 @@ class Child:
 
     Args:
         app: Whose tasks it runs.
-        connection: To the supervisor.
+        connection: To the supervisor, which says here what to run.
+        urgent: What the supervisor says is not to wait behind what is to be run.
         progress: Where it notes what it runs.
         executor: How it runs them.
         on_orphaned: What to do when the supervisor is gone.
@@ -55,6 +55,7 @@ class Child:
         self,
         app: App,
         connection: socket.socket,
+        urgent: socket.socket,
         progress: Progress,
         executor: Executor,
         *,
@@ -63,39 +64,46 @@ class Child:
     ) -> None:
         self._app = app
         self._connection = connection
+        self._urgent = urgent
         self._progress = progress
         self._executor = executor
         self._on_orphaned = on_orphaned
         self._max_memory_kib = max_memory_kib
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._inbox = Inbox(connection, partial(self._say, "returned"))
         self._free_slots = list(range(progress.slots))
         self._ended: deque[tuple[int, tuple[Any, ...]]] = deque()
         self._lost: set[int] = set()
-        self._has_count = True
         self._writing = threading.Lock()
+        self._is_timed = False
+        self._timer_in, self._timer_out = socket.socketpair()
         self._pid = os.getpid()
 
     def serve(self) -> None:
         """Run messages until the supervisor says stop, or is gone."""
-        threading.Thread(target=self._listen, name="cloudq-listen", daemon=True).start()
-        self._say("ready")
-        self._executor(self)
-        self._tell()
+        listener = threading.Thread(target=self._listen, name="cloudq-listen", daemon=True)
+        listener.start()
+        with self._timer_in, self._timer_out:
+            self._say("ready")
+            self._executor(self)
+            self._tell()
+            self._timer_out.shutdown(socket.SHUT_WR)
+            listener.join()
 
     @property
     def slots(self) -> int:
         return self._progress.slots
 
     def take(self) -> Job | None:
-        job = self._jobs.get()
-        if job is None:
-            self._jobs.put(None)  # for the next thread
-        return job
+        return self._inbox.take()
+
+    def take_ready(self) -> Job | None:
+        return self._inbox.take_ready()
 
     def run(self, job: Job) -> None:
-        if (context := self._context(job)) is None:
+        if self._is_lost(job[0]):
             return
         slot = self._begin(job[0])
+        context = self._context(job, slot)
         try:
             words = pack_execution(execute(self._app, job[2], context))
         except BaseException as error:  # noqa: BLE001 - a KeyboardInterrupt, or what can't be packed
@@ -103,34 +111,41 @@ class Child:
         self._end(job[0], slot, words)
 
     async def run_async(self, job: Job) -> None:
-        if (context := self._context(job)) is None:
+        if self._is_lost(job[0]):
             return
         slot = self._begin(job[0])
+        context = self._context(job, slot)
         try:
             words = pack_execution(await execute_async(self._app, job[2], context))
         except BaseException as error:  # noqa: BLE001 - as above
             words = _broken(job, context, error)
         self._end(job[0], slot, words)
 
-    def _context(self, job: Job) -> Context | None:
-        """How it arrived; None for what isn't run any more, which is said."""
+    def _is_lost(self, tag: int) -> bool:
+        """Whether it isn't run any more, which is said."""
+        if tag not in self._lost:
+            return False
+        self._say("returned", [tag])
+        return True
+
+    def _context(self, job: Job, slot: int) -> Context:
         tag, name, _, receive_count, max_receives = job
-        if tag in self._lost:
-            self._say("returned", [tag])
-            return None
         return Context(
             queue=name,
             receive_count=receive_count,
             max_receives=max_receives,
-            has_count=self._has_count,
+            has_count=self._inbox.has_count,
             is_lease_lost=lambda: tag in self._lost,
-            on_limit=partial(self._say, "limited", tag),
+            on_limit=partial(self._limit, slot),
         )
 
     def _begin(self, tag: int) -> int:
         slot = self._free_slots.pop()
         self._progress.begin(slot, tag)
         return slot
+
+    def _limit(self, slot: int, seconds: float) -> None:
+        self._progress.limit(slot, self._app.clock.monotonic() + seconds, seconds)
 
     def _end(self, tag: int, slot: int, words: tuple[Any, ...]) -> None:
         if os.getpid() != self._pid:
@@ -140,8 +155,11 @@ class Child:
         if self._lost:
             self._lost.discard(tag)
         self._ended.append((tag, words))
-        if self._jobs.empty() or len(self._ended) >= _TOLD_AT_ONCE:
+        if not self._inbox or len(self._ended) >= _TOLD_AT_ONCE:
             self._tell()
+        elif not self._is_timed:
+            self._is_timed = True
+            self._timer_out.send(b".")
 
     def _tell(self) -> None:
         """Say what has ended."""
@@ -166,45 +184,34 @@ class Child:
             self._on_orphaned()
 
     def _listen(self) -> None:
-        reader = Reader()
-        poll = select.poll()
-        poll.register(self._connection, select.POLLIN)
+        """Heed what is urgent, and tell in time of what has ended while something runs."""
+        reader, poll = Reader(), select.poll()
+        for channel in (self._urgent, self._timer_in):
+            poll.register(channel, select.POLLIN)
         try:
             while True:
-                # Race: a run that ends while others wait doesn't tell, and adds its end before it looks; so
-                # whoever looks for waiting ones first and for ends then misses none.
-                is_busy = not self._jobs.empty() or self._ended
-                if not poll.poll(_TELL_WITHIN_MS if is_busy else None):
+                ready = dict(poll.poll(_TELL_WITHIN_MS if self._is_timed else None))
+                if not ready:
+                    # Race: a run that ends now finds no timer, or its end is told here.
+                    self._is_timed = False
                     self._tell()
-                elif data := self._connection.recv(_CHUNK):
+                if self._timer_in.fileno() in ready and not self._timer_in.recv(_CHUNK):
+                    return  # all is done
+                if self._urgent.fileno() in ready:
+                    if not (data := self._urgent.recv(_CHUNK)):
+                        break
                     for frame in reader.feed(data):
-                        self._obey(frame)
-                else:
-                    break
+                        self._heed(frame)
         except OSError as error:
             logger.debug("the supervisor's end broke: %s", error, extra={"action": "supervisor_gone"})
-        self._jobs.put(None)
         self._on_orphaned()
 
-    def _obey(self, frame: tuple[Any, ...]) -> None:
+    def _heed(self, frame: tuple[Any, ...]) -> None:
         match frame:
-            case ("run", has_count, jobs):
-                self._has_count = has_count
-                for job in jobs:
-                    self._jobs.put(job)
             case ("lost", tags):
                 self._lost.update(tags)
-            case ("return",):
-                self._say("returned", self._unstarted())
             case _:
-                self._jobs.put(None)
-
-    def _unstarted(self) -> list[int]:
-        tags: list[int] = []
-        with contextlib.suppress(queue.Empty):
-            while (job := self._jobs.get_nowait()) is not None:
-                tags.append(job[0])
-        return tags
+                self._inbox.call_back()
 
 
 def _most_kib() -> int:

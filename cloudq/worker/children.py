@@ -8,6 +8,7 @@ from typing import Any
 
 from cloudq.worker.connection import Connection
 from cloudq.worker.crew import Crew, Exited
+from cloudq.worker.limits import Limited
 from cloudq.worker.loop import Loop
 from cloudq.worker.progress import Progress
 
@@ -36,12 +37,13 @@ class Children:
         self._crew, self._loop, self._on_frame, self._on_end = crew, loop, on_frame, on_end
         self._connections: dict[int, Connection] = {}
         self._progress: dict[int, Progress] = {}
+        self._spoken_to: set[int] = set()
         self._watch_crew()
 
     def hire(self, slots: int) -> None:
         """Start one more, which runs up to `slots` messages at once."""
         hired = self._crew.hire(slots)
-        connection = self._connections[hired.number] = Connection(hired.socket)
+        connection = self._connections[hired.number] = Connection(hired.socket, hired.urgent)
         self._progress[hired.number] = hired.progress
         self._loop.watch(hired.socket, lambda: self._listen(hired.number, connection))
 
@@ -49,19 +51,39 @@ class Children:
         """The tags of what they run now, and of what has just ended without their having said so."""
         return [tag for progress in self._progress.values() for tag in progress.running()]
 
+    def limited(self) -> list[Limited]:
+        """What they run under a time limit."""
+        return [run for progress in self._progress.values() for run in progress.limited()]
+
     def send(self, number: int, *words: Any) -> None:
         """Say something to one."""
         self._connections[number].send(*words)
+        self._spoken_to.add(number)
 
-    def send_all(self, *words: Any) -> None:
-        """Say something to each."""
-        for connection in self._connections.values():
-            connection.send(*words)
+    def send_urgent(self, number: int, *words: Any) -> None:
+        """Say something to one that is heard whatever it does."""
+        self._connections[number].send_urgent(*words)
+        self._spoken_to.add(number)
 
     def flush(self) -> None:
         """Write what was said, as far as the sockets take it."""
-        for connection in self._connections.values():
-            self._loop.want_write(connection.socket, is_wanted=connection.flush())
+        for number in list(self._spoken_to):
+            connection = self._connections[number]
+            has_more = connection.flush()
+            self._loop.want_write(connection.socket, is_wanted=has_more)
+            if not has_more:
+                self._spoken_to.discard(number)
+
+    def call_back(self) -> None:
+        """Have all of them give back what they haven't begun, and all that they are still sent."""
+        for number in self._connections:
+            self.send_urgent(number, "return")
+
+    def call_back_once(self) -> None:
+        """Have all of them give back what they haven't begun; what they are sent from now on is run."""
+        self.call_back()
+        for number in self._connections:
+            self.send(number, "go on")
 
     def kill(self, number: int) -> bool:
         """End one at once, if its crew can; tells whether."""
@@ -69,8 +91,8 @@ class Children:
 
     def close(self) -> None:
         """End all that are left."""
-        self.send_all("stop")
         for connection in self._connections.values():
+            connection.send("stop")
             connection.flush()
             connection.close()
         self._crew.close()
@@ -95,6 +117,7 @@ class Children:
             self._loop.unwatch(self._crew.channel)
         for news in self._crew.news():
             connection = self._connections.pop(news.number)
+            self._spoken_to.discard(news.number)
             self._hear(news.number, connection.drain())
             self._loop.unwatch(connection.socket)
             connection.close()

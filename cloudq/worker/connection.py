@@ -18,34 +18,31 @@ class Connection:
 
     Args:
         socket: The supervisor's end.
+        urgent: The same of what passes by all that waits in the other.
     """
 
-    def __init__(self, socket: socket.socket) -> None:
-        socket.setblocking(False)
+    def __init__(self, socket: socket.socket, urgent: socket.socket) -> None:
         self.socket = socket
         self.was_heard = False
         """Whether the child has ever said anything."""
         self.is_broken = False
         """Whether the other end is gone; what there was to be read has been."""
         self._reader = Reader()
-        self._unwritten = bytearray()
+        self._usual, self._urgent = _Outbox(socket), _Outbox(urgent)
 
     def send(self, *words: Any) -> None:
         """Say something; it leaves with the next `flush`."""
-        self._unwritten += pack(*words)
+        self._usual.unwritten += pack(*words)
+
+    def send_urgent(self, *words: Any) -> None:
+        """Say something that is heard whatever the child does; it leaves with the next `flush`."""
+        self._urgent.unwritten += pack(*words)
 
     def flush(self) -> bool:
-        """Write what the socket takes; tells whether something is left."""
-        while self._unwritten and not self.is_broken:
-            try:
-                sent = self.socket.send(self._unwritten)
-            except BlockingIOError:
-                return True
-            except OSError:
-                self.is_broken = True
-                return False
-            del self._unwritten[:sent]
-        return False
+        """Write what the sockets take; tells whether something is left."""
+        self._urgent.flush()
+        self._usual.flush()
+        return bool(self._usual.unwritten or self._urgent.unwritten)
 
     def read(self) -> Iterator[tuple[Any, ...]]:
         """What the child has said since the last time."""
@@ -72,3 +69,20 @@ class Connection:
     def close(self) -> None:
         """Let go of it."""
         self.socket.close()
+        self._urgent.socket.close()
+
+
+class _Outbox:
+    def __init__(self, socket: socket.socket) -> None:
+        socket.setblocking(False)
+        self.socket = socket
+        self.unwritten = bytearray()
+
+    def flush(self) -> None:
+        try:
+            while self.unwritten:
+                del self.unwritten[: self.socket.send(self.unwritten)]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.unwritten.clear()  # the other end is gone, which is found out by reading what it said last

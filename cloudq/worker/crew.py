@@ -47,17 +47,20 @@ class Exited:
     Args:
         number: Which.
         cause: What it ended of, in words.
+        is_counted: Whether it is a death of its own: of those that end with their forkserver one is.
     """
 
     number: int
     cause: str
+    is_counted: bool = True
 
 
 class Hired(NamedTuple):
-    """A child that starts: its number, the supervisor's end of its connection, and what it runs."""
+    """A child that starts: its number, the supervisor's ends of its connections, and what it runs."""
 
     number: int
     socket: socket.socket
+    urgent: socket.socket
     progress: Progress
 
 
@@ -111,11 +114,11 @@ class ForkedCrew:
     def hire(self, slots: int) -> Hired:
         self._numbers += 1
         memory = make_file(slots)
-        ours, theirs = socket.socketpair()
-        with theirs, contextlib.suppress(OSError):  # a forkserver that is gone is found out by `news`
-            socket.send_fds(self._control, [FORK], [theirs.fileno(), memory])
+        (ours, theirs), (urgent, heeded) = socket.socketpair(), socket.socketpair()
+        with theirs, heeded, contextlib.suppress(OSError):  # a forkserver that is gone is found out by `news`
+            socket.send_fds(self._control, [FORK], [theirs.fileno(), heeded.fileno(), memory])
         self._asked.append(self._numbers)
-        return Hired(self._numbers, ours, _mapped(memory))
+        return Hired(self._numbers, ours, urgent, _mapped(memory))
 
     def news(self) -> Iterator[Exited]:
         data = self._receive()
@@ -153,6 +156,14 @@ class ForkedCrew:
     def _start(self) -> Snapshot:
         self._process, self._control = start_forkserver(self._program)
         self._reader = Reader()
+        try:
+            return self._snapshot()
+        except KeyboardInterrupt:  # told to stop amid an import, which may still take long
+            self._process.kill()
+            self._process.wait()
+            raise
+
+    def _snapshot(self) -> Snapshot:
         while data := self._receive():
             for word, text, *traceback in self._reader.feed(data):
                 if word == "snapshot":
@@ -171,8 +182,8 @@ class ForkedCrew:
         self.close()
         self._asked.clear()
         self.snapshot = self._start_insistently()
-        for number in gone:
-            yield Exited(number, "the forkserver that it came from was killed")
+        for index, number in enumerate(gone):
+            yield Exited(number, "the forkserver that it came from was killed", is_counted=index == 0)
 
     def _start_insistently(self) -> Snapshot:
         """A worker that has run before doesn't end because its new forkserver is killed as it starts."""
@@ -207,22 +218,24 @@ class InlineCrew:
         self._app = app
         self._executor = executor
         self._hired = threading.Event()
-        self._theirs: tuple[socket.socket, Progress] | None = None
+        self._theirs: tuple[socket.socket, socket.socket, Progress] | None = None
 
     def hire(self, slots: int) -> Hired:
-        ours, theirs = socket.socketpair()
+        (ours, theirs), (urgent, heeded) = socket.socketpair(), socket.socketpair()
         progress = _mapped(make_file(slots))
-        self._theirs = theirs, progress
+        self._theirs = theirs, heeded, progress
         self._hired.set()
-        return Hired(1, ours, progress)
+        return Hired(1, ours, urgent, progress)
 
     def serve(self) -> None:
         """Be the child, until the supervisor ends."""
         self._hired.wait()
         if self._theirs is not None:
-            connection, progress = self._theirs
-            with connection:
-                Child(self._app, connection, progress, self._executor, on_orphaned=lambda: None).serve()
+            connection, urgent, progress = self._theirs
+            with connection, urgent:
+                Child(
+                    self._app, connection, urgent, progress, self._executor, on_orphaned=lambda: None
+                ).serve()
 
     def news(self) -> Iterator[Exited]:
         return iter(())

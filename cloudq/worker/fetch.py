@@ -7,30 +7,32 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from cloudq.app import App
 from cloudq.clock import Clock
 from cloudq.delivery import Delivery
-from cloudq.errors import BackendError, CloudqError, ConfigurationError, QueueNotFoundError
+from cloudq.errors import CloudqError
 from cloudq.retry import Backoff
 from cloudq.worker.lane import Lane
 from cloudq.worker.preference import Preference
+from cloudq.worker.reception import HOPELESS, Reception
 
 __all__ = ["Fetcher"]
 
 WAIT = 1.0
 """Seconds that a receive waits where the broker sets no limit: how long a stop waits for it at most."""
 
-GLANCE = 2.0
-"""Seconds after which a worker looks again whether its queues are paused."""
-
 _PAUSE = Backoff(base=0.5, max=30.0)
 _BURST_PAUSE = 0.05
-_HOPELESS = (ConfigurationError, QueueNotFoundError)
-"""What a worker that starts ends of, and says so. One that has received before goes on trying."""
 
 logger = logging.getLogger(__name__)
+
+
+class _Job(NamedTuple):
+    asked_at: float
+    room: int
+    paused: frozenset[str]
 
 
 class Fetcher:
@@ -42,7 +44,7 @@ class Fetcher:
         lease: Seconds of the leases.
         is_burst: Whether to look rather than wait.
         clock: Time.
-        post: Has a call made in the loop's thread.
+        interject: Makes a call with the loop's turn.
         then: Gets what a receive brought, and when it was sent.
         give_up: Gets why the first receive failed, where that won't mend itself.
     """
@@ -55,23 +57,17 @@ class Fetcher:
         lease: float,
         is_burst: bool,
         clock: Clock,
-        post: Callable[[Callable[[], None]], Any],
+        interject: Callable[[Callable[[], None]], Any],
         then: Callable[[list[Delivery], float], None],
         give_up: Callable[[CloudqError], None],
     ) -> None:
-        self._app, self._lease, self._clock = app, lease, clock
-        self._then, self._give_up = then, give_up
-        self._preference, self._queues = preference, preference.names
-        self._paused: set[str] = set()
-        self._look_at = 0.0
-        self._is_burst = is_burst
-        self._has_received = False
-        self._wait = 0.0 if is_burst else min(app.broker.limits.max_wait or WAIT, lease / 3)
+        self._clock, self._then, self._give_up = clock, then, give_up
+        self._queues, self._most, self._is_burst = preference.names, app.broker.limits.max_receive, is_burst
+        wait = 0.0 if is_burst else min(app.broker.limits.max_wait or WAIT, lease / 3)
+        self._reception = Reception(app, preference, lease=lease, wait=wait, clock=clock)
         self._failures = 0
         self._at = 0.0
-        self._lane: Lane[tuple[float, int], list[Delivery]] = Lane(
-            "fetch", self._receive, self._received, post
-        )
+        self._lane: Lane[_Job, list[Delivery]] = Lane("fetch", self._receive, self._received, interject)
 
     @property
     def is_busy(self) -> bool:
@@ -83,50 +79,31 @@ class Fetcher:
         """When a pause ends; None while a receive is under way."""
         return None if self._lane.is_busy else self._at
 
-    def fetch(self, now: float, room: int) -> None:
-        """Ask for up to `room` messages, unless a receive is under way or a pause is on."""
-        if room and not self._lane.is_busy and now >= self._at:
-            self._lane.submit((now, min(room, self._app.broker.limits.max_receive)))
+    def fetch(self, now: float, room: int, paused: frozenset[str]) -> None:
+        """Ask for up to `room` messages, unless a receive is under way, or there is nothing to ask now.
+
+        Args:
+            now: The time.
+            room: How many.
+            paused: Queues that aren't asked.
+        """
+        if not room or self._lane.is_busy or now < self._at:
+            return
+        if not paused.issuperset(self._queues):
+            self._lane.submit(_Job(now, min(room, self._most), paused))
+        elif self._is_burst:
+            self._then([], now)
 
     def close(self, timeout: float) -> None:
         """End its thread, waiting for a receive under way for `timeout` seconds at most."""
         self._lane.close(timeout)
 
-    def _receive(self, job: tuple[float, int]) -> list[Delivery]:
-        for queue in self._queues:
-            self._app.declare(queue)
-        self._look_for_pauses()
-        queues, limit = self._preference.order(job[1], self._paused)
-        if not queues:
-            return []
-        try:
-            brought = self._app.broker.receive(queues, limit=limit, lease=self._lease, wait=self._wait)
-        except QueueNotFoundError:
-            self._app.forget_queues()  # deleted meanwhile: where queues are made, the next try makes it
-            raise
-        self._preference.brought(delivery.queue for delivery in brought)
-        return brought
+    def _receive(self, job: _Job) -> list[Delivery]:
+        return self._reception.receive(job.room, job.paused)
 
-    def _look_for_pauses(self) -> None:
-        pauses, now = self._app.pauses, self._clock.monotonic()
-        if pauses is None or now < self._look_at:
-            return
-        self._look_at = now + GLANCE
-        try:
-            paused = pauses.among(self._queues)
-        except BackendError as error:
-            logger.warning(
-                "what is paused can't be read, as before then: %s", error, extra={"action": "pauses_unknown"}
-            )
-            return
-        for queue in sorted(paused ^ self._paused):
-            word = "paused" if queue in paused else "resumed"
-            logger.info("queue %r is %s", queue, word, extra={"action": f"queue_{word}", "queue": queue})
-        self._paused = paused
-
-    def _received(self, job: tuple[float, int], answer: list[Delivery] | CloudqError) -> None:
+    def _received(self, job: _Job, answer: list[Delivery] | CloudqError) -> None:
         now = self._clock.monotonic()
-        if isinstance(answer, _HOPELESS) and not self._has_received:
+        if isinstance(answer, HOPELESS) and not self._reception.has_received:
             self._give_up(answer)
             return
         if isinstance(answer, CloudqError):
@@ -137,9 +114,7 @@ class Fetcher:
                 "can't receive, next try in %.1f s: %s", pause, answer, extra={"action": "receive_failed"}
             )
             return
-        self._failures, self._has_received = 0, True
-        if len(self._paused) == len(self._queues):
-            self._at = now + GLANCE
-        elif self._is_burst and not answer:
+        self._failures = 0
+        if self._is_burst and not answer:
             self._at = now + _BURST_PAUSE
-        self._then(answer, job[0])
+        self._then(answer, job.asked_at)

@@ -1,10 +1,10 @@
 """The forkserver: imports the app once, tells the supervisor what is in it, and forks children.
 
 On its control socket it answers with frames: `("snapshot", json)` or `("failed", text, traceback)` at first,
-then `("forked", pid)` for each socket that it is sent, in order, and `("exited", pid, status)` for each child
+then `("forked", pid)` for each child that it is asked for, in order, and `("exited", pid, status)` for each
 that ends. A child is forked while the process has a single thread; where importing the app has started
-others, or the platform's libraries don't bear a fork (macOS), a child is a new process that imports the
-app again.
+others, or the platform's libraries don't bear a fork (macOS), a child is a new process that imports the app
+again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from types import FrameType
 from typing import Any
@@ -44,7 +44,7 @@ from cloudq.worker.snapshot import Snapshot
 __all__ = ["FORK", "Program", "main", "open_app", "serve_child", "shape", "start_forkserver"]
 
 FORK = b"f"
-"""What the supervisor sends, with a socket and the memory of its progress, for a child."""
+"""What the supervisor sends, with two sockets and the memory of its progress, for a child."""
 
 EXECUTORS: Mapping[str, Executor] = {
     "prefork": run_solo,
@@ -55,9 +55,14 @@ EXECUTORS: Mapping[str, Executor] = {
 }
 """How the children of each pool run what they are given."""
 
+_STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+"""What a terminal sends to all of its processes; stopping is the supervisor's decision."""
+
 _MODULE = "cloudq.worker.forkserver"  # which runs as __main__
 _GREENLET_CHILD = "cloudq.worker.greenlet_child"
 _CHILD, _SERVER = "child", "server"
+_DESCRIPTORS = 3
+"""That a child is given: two sockets and a memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +137,7 @@ def open_app(program: Program) -> App:
     return app
 
 
-def serve_child(app: App, connection: socket.socket, progress: Progress) -> None:
+def serve_child(app: App, connection: socket.socket, urgent: socket.socket, progress: Progress) -> None:
     """Be a child, to the process's end."""
     os.register_at_fork(after_in_child=_heed_signals)
     # By the line, so that what a task prints is seen though its process is killed.
@@ -146,6 +151,7 @@ def serve_child(app: App, connection: socket.socket, progress: Progress) -> None
     Child(
         app,
         connection,
+        urgent,
         progress,
         executor,
         on_orphaned=lambda: os._exit(0),
@@ -192,32 +198,31 @@ class _Forkserver:
                         return
 
     def _answer(self) -> bool:
-        word, descriptors, _, _ = socket.recv_fds(self._control, 1, 2)
-        if word != FORK or len(descriptors) != 2:
+        word, descriptors, _, _ = socket.recv_fds(self._control, 1, _DESCRIPTORS)
+        if word != FORK or len(descriptors) != _DESCRIPTORS:
             return False
         for descriptor in descriptors:
             os.set_inheritable(descriptor, False)
-        connection, memory = descriptors
-        pid = self._spawn(connection, memory) if self._must_spawn() else self._fork(connection, memory)
-        os.close(connection)
-        os.close(memory)
+        pid = self._spawn(descriptors) if self._must_spawn() else self._fork(descriptors)
+        for descriptor in descriptors:
+            os.close(descriptor)
         self._children.add(pid)
         self._control.sendall(pack("forked", pid))
         return True
 
-    def _fork(self, connection: int, memory: int) -> int:
+    def _fork(self, descriptors: Sequence[int]) -> int:
         pid = os.fork()
         if pid == 0:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             self._control.close()
-            serve_child(self._app, *_taken(connection, memory))
+            serve_child(self._app, *_taken(*descriptors))
         return pid
 
-    def _spawn(self, connection: int, memory: int) -> int:
+    def _spawn(self, descriptors: Sequence[int]) -> int:
         module = _GREENLET_CHILD if self._is_patched else _MODULE
-        command = self._program.command(_CHILD, connection, memory, module=module)
-        return subprocess.Popen(command, pass_fds=[connection, memory]).pid
+        command = self._program.command(_CHILD, *descriptors, module=module)
+        return subprocess.Popen(command, pass_fds=descriptors).pid
 
     def _must_spawn(self) -> bool:
         return self._is_patched or sys.platform == "darwin" or threading.active_count() > 1
@@ -241,19 +246,19 @@ def _nothing(_number: int, _frame: FrameType | None) -> None:
 
 def _pass_over_signals() -> None:
     """Stopping is the supervisor's decision. By a handler: ignoring is inherited by what a task starts."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _STOPS:
         signal.signal(number, _nothing)
 
 
 def _heed_signals() -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _STOPS:
         signal.signal(number, signal.SIG_DFL)
 
 
-def _taken(connection: int, memory: int) -> tuple[socket.socket, Progress]:
+def _taken(connection: int, urgent: int, memory: int) -> tuple[socket.socket, socket.socket, Progress]:
     progress = Progress(memory)
     os.close(memory)
-    return socket.socket(fileno=connection), progress
+    return socket.socket(fileno=connection), socket.socket(fileno=urgent), progress
 
 
 def main(role: str, text: str, *descriptors: str) -> None:
@@ -276,7 +281,7 @@ def main(role: str, text: str, *descriptors: str) -> None:
         connection.sendall(pack("failed", str(error), None))
         return
     if role == _CHILD:
-        serve_child(app, *_taken(connection.detach(), int(descriptors[1])))
+        serve_child(app, *_taken(connection.detach(), *map(int, descriptors[1:])))
     gc.freeze()  # what is shared with the children stays shared
     connection.sendall(pack("snapshot", snapshot.to_json()))
     _Forkserver(app, connection, program).serve()

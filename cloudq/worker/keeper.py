@@ -30,15 +30,15 @@ class Keeper:
         broker: Where they were given.
         ledger: What is held.
         lease: Seconds of a lease.
-        post: Has a call made in the loop's thread.
+        interject: Makes a call with the loop's turn.
     """
 
     def __init__(
-        self, broker: Broker, ledger: Ledger, lease: float, post: Callable[[Callable[[], None]], Any]
+        self, broker: Broker, ledger: Ledger, lease: float, interject: Callable[[Callable[[], None]], Any]
     ) -> None:
         self._broker, self._ledger, self._lease = broker, ledger, lease
         self._lane: Lane[tuple[float, list[Holding]], list[Answer]] = Lane(
-            "keep", self._extend, self._extended, post
+            "keep", self._extend, self._extended, interject
         )
         self._told_at = float("-inf")
         self.next_at = 0.0
@@ -50,8 +50,13 @@ class Keeper:
             return []
         self.next_at = now + min(1.0, self._lease / _LOOKS)
         lost = self._ledger.lapse(now)
-        for holding in lost:
-            logger.error("lease lost", extra={"action": "lease_lost", "message_id": holding.delivery.id})
+        if lost:
+            logger.error(
+                "%d of the leases that are held have ended: these messages are run again, and what comes of "
+                "their runs here isn't kept",
+                len(lost),
+                extra={"action": "lease_lost", "message_id": lost[0].delivery.id, "count": len(lost)},
+            )
         if not self._lane.is_busy and (due := self._ledger.due_extensions(now)):
             self._lane.submit((now, due))
         return lost

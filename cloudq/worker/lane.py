@@ -1,4 +1,7 @@
-"""A lane: a thread that makes one kind of blocking call, one at a time, for a loop that must not block."""
+"""A lane: a thread that makes one kind of blocking call, one at a time, for a loop that must not block.
+
+It handles what it brings back itself, with the loop's turn, and often finds its next call there.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +22,13 @@ logger = logging.getLogger(__name__)
 
 
 class Lane(Generic[J, A]):
-    """Runs `call(job)` in a thread of its own, and `then(job, answer)` in the loop's.
+    """Runs `call(job)` in a thread of its own, and `then(job, answer)` there, too, with the loop's turn.
 
     Args:
         name: The thread's name.
         call: What blocks.
         then: Gets the job with its answer or its error.
-        post: Has a call made in the loop's thread.
+        interject: Makes a call with the loop's turn.
     """
 
     def __init__(
@@ -33,14 +36,14 @@ class Lane(Generic[J, A]):
         name: str,
         call: Callable[[J], A],
         then: Callable[[J, A | CloudqError], None],
-        post: Callable[[Callable[[], None]], Any],
+        interject: Callable[[Callable[[], None]], Any],
     ) -> None:
         self._call = call
         self._then = then
-        self._post = post
+        self._interject = interject
         self._jobs: queue.SimpleQueue[J | None] = queue.SimpleQueue()
         self.is_busy = False
-        """Whether a call is under way; the loop's thread alone changes it."""
+        """Whether a call is under way; changes with the loop's turn alone."""
         self._thread = threading.Thread(target=self._run, name=f"cloudq-{name}", daemon=True)
         self._thread.start()
 
@@ -63,7 +66,7 @@ class Lane(Generic[J, A]):
             self.is_busy = False
             self._then(job, answer)
 
-        self._post(seen)
+        self._interject(seen)
 
     def _answer(self, job: J) -> A | CloudqError:
         try:

@@ -39,6 +39,10 @@ class Preference:
         """The queues by name."""
         return list(self._levels)
 
+    def levels(self, name: str) -> Sequence[str]:
+        """A queue's queues on the broker, the highest first."""
+        return self._levels[name]
+
     def order(self, room: int, without: Collection[str] = ()) -> tuple[list[str], int]:
         """Which queues on the broker to ask next, in order, and for how many messages.
 

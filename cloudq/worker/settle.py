@@ -35,19 +35,19 @@ class Settling:
         settler: How.
         ledger: What is held.
         clock: Time.
-        post: Has a call made in the loop's thread.
+        interject: Makes a call with the loop's turn.
     """
 
     def __init__(
-        self, settler: Settler, ledger: Ledger, clock: Clock, post: Callable[[Callable[[], None]], Any]
+        self, settler: Settler, ledger: Ledger, clock: Clock, interject: Callable[[Callable[[], None]], Any]
     ) -> None:
         self._ledger, self._clock = ledger, clock
         self._keep_pause, self._end_pause = _Pause(), _Pause()
         self._keeping: Lane[list[Holding], list[Execution | Unknown]] = Lane(
-            "keep-results", lambda due: _each(settler.keep, _items(due)), self._kept, post
+            "keep-results", lambda due: _each(settler.keep, _items(due)), self._kept, interject
         )
         self._settling: Lane[list[Holding], list[Answer]] = Lane(
-            "settle", lambda due: _each(settler.end, _items(due)), self._settled, post
+            "settle", lambda due: _each(settler.end, _items(due)), self._settled, interject
         )
 
     @property

@@ -13,14 +13,14 @@ from types import FrameType
 from typing import Any
 
 from cloudq.app import App
-from cloudq.clock import Clock, clock_of
-from cloudq.config import CLOCK, environment
+from cloudq.clock import Clock
 from cloudq.errors import ConfigurationError
 from cloudq.worker.crew import ForkedCrew, InlineCrew
 from cloudq.worker.executors.solo import run_solo
 from cloudq.worker.forkserver import Program, open_app, shape
 from cloudq.worker.snapshot import Snapshot
 from cloudq.worker.supervisor import Plan, Supervisor
+from cloudq.worker.tally import Tally
 
 __all__ = ["Options", "Started", "work"]
 
@@ -52,16 +52,20 @@ class Started:
     app: App
     snapshot: Snapshot
     plan: Plan
-    pool: str
+    look: Callable[[Callable[[Tally], Any]], None]
+    """Has its argument called with the worker's numbers, once; see `Supervisor.look`."""
 
 
-def work(options: Options, announce: Callable[[Started], Any], clock: Clock | None = None) -> None:
+def work(
+    options: Options, announce: Callable[[Started], Any], clock: Clock, *, leaving: Callable[[], Any]
+) -> None:
     """Run a worker until a signal stops it. Call it in the main thread.
 
     Args:
         options: What to run.
         announce: Called once, before the first message is received.
         clock: Time.
+        leaving: Called before the process is ended where that can't wait for what is still under way.
 
     Raises:
         ConfigurationError: The app, a queue or a setting is wrong.
@@ -69,38 +73,42 @@ def work(options: Options, announce: Callable[[Started], Any], clock: Clock | No
         BrokerError: The broker can't be reached, or has no such queue.
         CloudqError: Children die before they are ready.
     """
-    clock = clock or clock_of(environment(CLOCK))
     if options.program.overrides.get("worker_pool") == "solo":
-        _work_inline(options, announce, clock)
+        _work_inline(options, announce, clock, leaving)
         return
+    _on_signals(_interrupt, _interrupt)
     crew = ForkedCrew(options.program)
     try:
         snapshot = crew.snapshot
         if snapshot.settings["worker_pool"] == "solo":
             crew.close()
-            _work_inline(options, announce, clock)
+            _work_inline(options, announce, clock, leaving)
             return
-        started = _started(options, snapshot, snapshot.app(clock))
-        _refuse_unshared(started.app)
-        announce(started)
-        supervisor = Supervisor(started.app, snapshot, crew, started.plan, clock)
-        _on_signals(supervisor.stop)
+        app = snapshot.app(clock)
+        plan = _plan(options, snapshot, app)
+        _refuse_unshared(app)
+        supervisor = Supervisor(app, snapshot, crew, plan, clock)
+        announce(Started(app, snapshot, plan, supervisor.look))
+        _on_signals(supervisor.stop, supervisor.stop_at_once)
         supervisor.run()
     except BaseException:
         crew.close()
         raise
     if supervisor.left_something:
-        _leave()
-    started.app.close()
+        _leave(leaving)
+    app.close()
 
 
-def _work_inline(options: Options, announce: Callable[[Started], Any], clock: Clock) -> None:
+def _work_inline(
+    options: Options, announce: Callable[[Started], Any], clock: Clock, leaving: Callable[[], Any]
+) -> None:
     """`--pool solo`: tasks run here, in the main thread; the supervisor's loop has a thread of its own."""
     app = open_app(options.program)
     crew = InlineCrew(app, run_solo)
-    started = _started(options, Snapshot.of(app), app)
-    announce(started)
-    supervisor = Supervisor(app, started.snapshot, crew, started.plan, clock)
+    snapshot = Snapshot.of(app)
+    plan = _plan(options, snapshot, app)
+    supervisor = Supervisor(app, snapshot, crew, plan, clock)
+    announce(Started(app, snapshot, plan, supervisor.look))
     errors: list[BaseException] = []
 
     def supervise() -> None:
@@ -111,10 +119,10 @@ def _work_inline(options: Options, announce: Callable[[Started], Any], clock: Cl
         finally:
             crew.close()
         if supervisor.left_something:
-            _leave()
+            _leave(leaving)
 
     thread = threading.Thread(target=supervise, name="cloudq-supervisor", daemon=True)
-    _on_signals(supervisor.stop)
+    _on_signals(supervisor.stop, supervisor.stop_at_once)
     thread.start()
     crew.serve()
     thread.join()
@@ -142,21 +150,35 @@ def _refuse_longer_than_leases(app: App, snapshot: Snapshot) -> None:
             )
 
 
-def _leave() -> None:
+def _leave(leaving: Callable[[], Any]) -> None:
     """End the process without waiting for what is still under way: a task's thread, a long poll."""
     logging.shutdown()
+    leaving()
     os._exit(0)
 
 
-def _on_signals(stop: Callable[[], None]) -> None:
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        stop()
+def _on_signals(stop: Callable[[], Any], at_once: Callable[[], Any]) -> None:
+    """SIGINT (Ctrl-C), SIGTERM and SIGHUP (the terminal is gone) stop; SIGQUIT stops at once."""
+    has_stopped = False
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, handle)
+    def handle(number: int, _frame: FrameType | None) -> None:
+        nonlocal has_stopped
+        if number == signal.SIGQUIT:
+            at_once()
+        elif number != signal.SIGHUP or not has_stopped:  # sent twice, by the kernel and by a shell: no hurry
+            stop()
+        has_stopped = True
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            signal.signal(number, handle)
 
 
-def _started(options: Options, snapshot: Snapshot, app: App) -> Started:
+def _interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def _plan(options: Options, snapshot: Snapshot, app: App) -> Plan:
     pool = snapshot.settings["worker_pool"]
     children, slots = shape(pool, snapshot.settings["worker_concurrency"], options.program.processes)
     queues = _queues(options.queues, snapshot, app.conf.settings.broker_url)
@@ -179,10 +201,12 @@ def _started(options: Options, snapshot: Snapshot, app: App) -> Started:
             slots - 1,
             extra={"action": "hard_limit_shared"},
         )
-    return Started(app, snapshot, plan, pool)
+    return plan
 
 
 def _queues(names: Sequence[str], snapshot: Snapshot, broker_url: str) -> list[str]:
+    if len(set(names)) < len(names):
+        raise ConfigurationError(f"-Q {','.join(names)} names a queue twice.")
     for name in names:
         if name not in snapshot.queues:
             near = difflib.get_close_matches(name, snapshot.queues, n=1)

@@ -1,34 +1,36 @@
 """The supervisor: the loop around the ledger. It holds the broker and runs no user code.
 
-One thread owns the ledger. Receiving, settling and extending block, so each has a lane; what they bring back
-is handled in the loop, as is what children say. Nothing here decides: the ledger says what is due.
+Receiving, settling and extending block, so each has a lane. It handles what it brings back itself, with the
+loop's turn; the loop's thread handles what children say. Nothing here decides: the ledger says what is due.
 """
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cloudq.app import App
 from cloudq.clock import Clock
-from cloudq.delivery import Delivery, Execution
+from cloudq.delivery import Dead, Delivery, Done, RetryLater
 from cloudq.errors import CloudqError
-from cloudq.execution import Context, crashed, given_back, timed_out
-from cloudq.retry import RetryPolicy
+from cloudq.execution import given_back
 from cloudq.settling import Settler
 from cloudq.worker.children import Children
 from cloudq.worker.crew import Crew, Exited
 from cloudq.worker.fetch import Fetcher
 from cloudq.worker.frames import FrameError, unpack_execution
 from cloudq.worker.keeper import Keeper
-from cloudq.worker.ledger import Holding, Ledger
+from cloudq.worker.ledger import Ledger
+from cloudq.worker.limits import TimeLimits
 from cloudq.worker.loop import Loop
+from cloudq.worker.pausing import PauseWatch
+from cloudq.worker.post_mortem import PostMortem
 from cloudq.worker.preference import Preference
 from cloudq.worker.settle import Settling
 from cloudq.worker.snapshot import Snapshot
+from cloudq.worker.tally import Tally
 
 __all__ = ["Plan", "Supervisor"]
 
@@ -78,21 +80,26 @@ class Supervisor:
     """
 
     def __init__(self, app: App, snapshot: Snapshot, crew: Crew, plan: Plan, clock: Clock) -> None:
-        self._app, self._snapshot, self._plan, self._clock = app, snapshot, plan, clock
+        self._app, self._plan, self._clock = app, plan, clock
         self._limits = app.broker.limits
         self._settler = Settler(app.broker, app.results, app.forget_queues)
         self._ledger = Ledger(
             lease=plan.lease, must_keep=self._settler.must_keep, paid_batch=self._limits.paid_batch
         )
-        self._loop = Loop()
+        self._loop = Loop(self._act, clock)
         self._children = Children(crew, self._loop, self._heard, self._ended)
         queues = [app.queue(name) for name in plan.queues]
         self._levels = {queue.name: [level.name for level in queue.levels] for queue in queues}
         self._caps = {level.name: level.max_receives for queue in queues for level in queue.levels}
-        self._overdue: dict[int, float] = {}
+        self._post_mortem = PostMortem(
+            snapshot.policies, self._caps, has_count=self._limits.rewrites_on_release
+        )
+        self._time_limits = TimeLimits(snapshot.limits.values())
+        self._overdue: dict[int, dict[int, float]] = {}
         self._dismissed: set[int] = set()
         self._retired: set[int] = set()
         self._early_deaths = 0
+        self._began_at = clock.monotonic()
         self._stop_at: float | None = None
         self._is_hurried = self._has_ended_some = False
         self._is_abandoned = False
@@ -117,10 +124,7 @@ class Supervisor:
         for _ in range(self._plan.children):
             self._children.hire(self._plan.slots)
         try:
-            while not self._is_over():
-                self._act(self._clock.monotonic())
-                self._children.flush()
-                self._loop.turn(self._clock.real(self._timeout(self._clock.monotonic())))
+            self._loop.run()
         finally:
             self._close()
         if self._failure is not None:
@@ -130,25 +134,60 @@ class Supervisor:
         """Stop: start nothing new, let what runs end within the grace time. Again: now. From any thread."""
         self._loop.post(self._stop)
 
+    def stop_at_once(self) -> None:
+        """Stop: end what runs now, and give it back. From any thread."""
+        self._loop.post(self._hurry)
+
+    def look(self, then: Callable[[Tally], Any]) -> None:
+        """Have `then` called, with the supervisor's turn, with what it does. From any thread."""
+        self._loop.post(lambda: then(self._tally()))
+
+    def _tally(self) -> Tally:
+        ledger, counts = self._ledger, self._ledger.settled_counts
+        known = (ledger.get(tag) for tag in self._children.running())
+        running = sum(one is not None and one.execution is None for one in known)
+        return Tally(
+            at=self._clock.monotonic(),
+            began_at=self._began_at,
+            slots=ledger.slots,
+            running=running,
+            prefetched=len(ledger) - ledger.finished_count - running,
+            unsettled=ledger.finished_count,
+            done=counts[Done],
+            retried=counts[RetryLater],
+            dead=counts[Dead],
+            paused=self._pauses.paused,
+            stop_at=self._stop_at,
+        )
+
     # Once a turn
 
-    def _act(self, now: float) -> None:
+    def _act(self) -> float | None:
+        """Do what is due; when more will be, None at the end."""
+        if self._is_over():
+            return None
+        now = self._clock.monotonic()
         if self._stop_at is None:
             self._replace_spent()
             self._assign(now)
+            self._children.flush()  # before all else: they wait for it
         else:
             self._ledger.give_back_ready("the worker stops")
             if now >= self._stop_at and not self._is_abandoned:
                 self._abandon()
-        for holding in self._ledger.overdue(now):
-            self._kill_overdue(holding)
+        if now >= self._time_limits.next_at:
+            self._end_overdue(now)
         # Before the keeper, so that it extends only what can't be settled yet.
         self._settling.act(now)
         for holding in self._keeper.look(now):
             if holding.child is not None:
-                self._children.send(holding.child, "lost", [holding.tag])
+                self._children.send_urgent(holding.child, "lost", [holding.tag])
         if self._stop_at is None:
-            self._fetcher.fetch(now, self._ledger.room())
+            self._pauses.look(now)
+            if self._pauses.is_known:
+                self._fetcher.fetch(now, self._ledger.room(), self._pauses.paused)
+        self._children.flush()
+        return self._next_at(now)
 
     def _replace_spent(self) -> None:
         for child in self._ledger.spent():
@@ -166,14 +205,17 @@ class Supervisor:
             ]
             self._children.send(child, "run", self._limits.rewrites_on_release, jobs)
 
-    def _timeout(self, now: float) -> float:
-        moments = [self._keeper.next_at, self._ledger.kill_at(), self._settling.next_at()]
+    def _next_at(self, now: float) -> float:
+        moments = [self._keeper.next_at, self._settling.next_at()]
+        if len(self._ledger):
+            moments.append(self._time_limits.next_at)
         if self._stop_at is None:
-            # Past: it waits for room, which comes with an event.
+            moments.append(self._pauses.next_at)
+            # Past: it waits for room, or for the end of a pause, which come with an event.
             moments.append(at if (at := self._fetcher.next_at) is not None and at > now else None)
         elif not self._is_abandoned:
             moments.append(self._stop_at)
-        return max(0.0, min(one for one in moments if one is not None) - now)
+        return min(one for one in moments if one is not None)
 
     def _is_over(self) -> bool:
         if self._stop_at is None or self._loop.has_posted:
@@ -193,19 +235,38 @@ class Supervisor:
             lease=self._plan.lease,
             is_burst=self._plan.is_burst,
             clock=self._clock,
-            post=self._loop.post,
+            interject=self._loop.interject,
             then=self._fetched,
             give_up=self._fail,
         )
-        self._keeper = Keeper(self._app.broker, self._ledger, self._plan.lease, self._loop.post)
-        self._settling = Settling(self._settler, self._ledger, self._clock, self._loop.post)
+        self._pauses = PauseWatch(
+            self._app.pauses,
+            self._plan.queues,
+            self._clock,
+            interject=self._loop.interject,
+            changed=self._heed_pauses,
+        )
+        self._keeper = Keeper(self._app.broker, self._ledger, self._plan.lease, self._loop.interject)
+        self._settling = Settling(self._settler, self._ledger, self._clock, self._loop.interject)
 
     def _fetched(self, deliveries: list[Delivery], asked_at: float) -> None:
         extra = {"action": "messages_received", "count": len(deliveries)}
         logger.debug("received %d", len(deliveries), extra=extra)
         self._ledger.admit(deliveries, asked_at)
+        self._give_back_paused()
         if self._plan.is_burst and self._stop_at is None and not len(self._ledger):
             self._stop()
+
+    def _heed_pauses(self) -> None:
+        self._give_back_paused()
+        if self._pauses.paused and self._stop_at is None:
+            self._children.call_back_once()  # what isn't paused is handed out anew
+
+    def _give_back_paused(self) -> None:
+        """What was prefetched, or comes of a receive that began before the pause."""
+        if self._pauses.paused and self._stop_at is None:
+            levels = [level for name in self._pauses.paused for level in self._levels[name]]
+            self._ledger.give_back_ready("its queue is paused", levels)
 
     # What children say, and what they die of
 
@@ -214,14 +275,13 @@ class Supervisor:
             case ("finished", ended):
                 for tag, words in ended:
                     self._ledger.finish(tag, unpack_execution(words))
-            case ("limited", tag, seconds):
-                self._ledger.start(tag, self._clock.monotonic(), seconds)
             case ("returned", tags):
-                self._ledger.hand_back(tags)
+                self._ledger.hand_back(child, tags)
+                self._give_back_paused()
             case ("full", size_kib):
                 logger.info("child %d has %d KiB", child, size_kib, extra={"action": "child_full"})
                 self._ledger.retire(child)
-                self._children.send(child, "return")
+                self._children.send_urgent(child, "return")
             case ("ready",):
                 self._early_deaths = 0
                 self._ledger.join(child, self._plan.slots, self._plan.max_tasks)
@@ -232,16 +292,24 @@ class Supervisor:
     def _ended(self, news: Exited, was_heard: bool) -> None:  # noqa: FBT001 - a callback
         self._see_running()
         begun = self._ledger.leave(news.number)
-        for holding in begun:
-            self._ledger.finish(holding.tag, self._post_mortem(holding, news, is_alone=len(begun) == 1))
+        overdue = self._overdue.pop(news.number, {})
         is_dismissed = news.number in self._dismissed
         self._dismissed.discard(news.number)
+        for holding in begun:
+            delivery = holding.delivery
+            if (limit := overdue.get(holding.tag)) is not None:
+                execution = self._post_mortem.timed_out(delivery, limit)
+            elif is_dismissed:
+                execution = self._post_mortem.killed_with_another(delivery)
+            else:
+                execution = self._post_mortem.crashed(delivery, news.cause, is_alone=len(begun) == 1)
+            self._ledger.finish(holding.tag, execution)
         if self._stop_at is not None:
             return
         if news.number in self._retired:
             self._retired.discard(news.number)
             return
-        self._early_deaths = 0 if was_heard else self._early_deaths + 1
+        self._early_deaths = 0 if was_heard else self._early_deaths + news.is_counted
         if self._early_deaths < _EARLY_DEATHS:
             if not is_dismissed:
                 hint = " (out of memory?)" if "SIGKILL" in news.cause else ""
@@ -252,37 +320,24 @@ class Supervisor:
             CloudqError(f"{self._early_deaths} children in a row died before they were ready: {news.cause}.")
         )
 
-    def _post_mortem(self, holding: Holding, news: Exited, *, is_alone: bool) -> Execution:
-        delivery = holding.delivery
-        context = Context(
-            queue=delivery.queue,
-            receive_count=delivery.receive_count,
-            max_receives=self._caps[delivery.queue],
-            has_count=self._limits.rewrites_on_release,
-        )
-        policy = self._snapshot.policies.get(_task_of(delivery), RetryPolicy())
-        if (limit := self._overdue.pop(holding.tag, None)) is not None:
-            return timed_out(delivery.body, context, policy, limit)
-        if news.number in self._dismissed:
-            return given_back(delivery.body, "its process was ended with another task's")
-        if not is_alone:
-            return given_back(delivery.body, f"{news.cause}; it or another did it: it is run again, alone")
-        return crashed(delivery.body, context, news.cause, retries=policy.retries)
-
-    def _kill_overdue(self, holding: Holding) -> None:
-        child, holding.kill_at = holding.child, None
-        if child is None or holding.limit is None:
-            return
-        self._overdue[holding.tag] = holding.limit
-        self._dismissed.add(child)
-        if not self._children.kill(child):
-            logger.error("past its time limit, and can't be killed in this pool", extra={"action": "overdue"})
+    def _end_overdue(self, now: float) -> None:
+        """Kill the children of runs whose time is over, once: it takes a moment until they have ended."""
+        for run in self._time_limits.over(self._children.limited(), now):
+            holding = self._ledger.get(run.tag)
+            child = holding.child if holding else None
+            if child is None or run.tag in self._overdue.setdefault(child, {}):
+                continue
+            self._overdue[child][run.tag] = run.seconds
+            self._dismissed.add(child)
+            if not self._children.kill(child):
+                logger.error(
+                    "past its time limit, and can't be killed in this pool", extra={"action": "overdue"}
+                )
 
     def _see_running(self) -> None:
-        """Learn which messages run: before their end children tell only of those with a limit."""
-        now = self._clock.monotonic()
+        """Learn which messages run: children tell only of their ends."""
         for tag in self._children.running():
-            self._ledger.start(tag, now)
+            self._ledger.start(tag)
 
     # The end
 
@@ -294,18 +349,31 @@ class Supervisor:
     def _stop(self) -> None:
         now = self._clock.monotonic()
         if self._stop_at is None:
-            self._stop_at = now + self._plan.grace
-            self._see_running()
-            logger.info(
-                "stopping: %d run, and have %g s; a second signal ends them at once",
-                len(self._ledger.running),
-                self._plan.grace,
-                extra={"action": "worker_stopping"},
-            )
-            self._children.send_all("return")
-            return
+            self._begin_stop(now)
+        else:
+            self._hurry()
+
+    def _begin_stop(self, now: float) -> None:
+        self._stop_at = now + self._plan.grace
+        self._see_running()
+        count = len(self._ledger.running)
+        extra = {"action": "worker_stopping", "count": count}
+        if count:
+            told = "stopping: %d run, and have %g s; a second signal ends them at once"
+            logger.info(told, count, self._plan.grace, extra=extra)
+        else:
+            awaited = "; a receive under way is awaited, so that it strands nothing"
+            logger.info("stopping: nothing runs%s", awaited if self._fetcher.is_busy else "", extra=extra)
+        self._children.call_back()
+
+    def _hurry(self) -> None:
+        now = self._clock.monotonic()
+        if self._stop_at is None:
+            self._begin_stop(now)
         self._stop_at, self._is_hurried = now, True
         self._abandon()
+        self._ledger.give_back_ready("the worker stops")
+        self._settling.act(now)  # once: nothing is tried again
         stranded = f": a receive under way may strand what it brings for {self._plan.lease:g} s"
         logger.warning(
             "stopping at once%s",
@@ -324,6 +392,14 @@ class Supervisor:
                 self._children.kill(holding.child)
             why = "the worker stopped while it ran"
             self._ledger.finish(holding.tag, given_back(holding.delivery.body, why))
+        is_in_vain = self._settling.is_failing and not self._has_ended_some
+        if (count := self._ledger.finished_count) and not is_in_vain and not self._is_hurried:
+            logger.warning(
+                "the grace time is over: %d messages wait to be settled, for %g s more at most",
+                count,
+                _LAST_SETTLING,
+                extra={"action": "settling_last", "count": count},
+            )
 
     def _close(self) -> None:
         if left := len(self._ledger):
@@ -333,14 +409,6 @@ class Supervisor:
         logger.info("stopped", extra={"action": "worker_stopped"})
         self._children.close()
         patience = 0.0 if self._is_hurried else 1.0
-        for lane in (self._keeper, self._settling, self._fetcher):
+        for lane in (self._keeper, self._settling, self._fetcher, self._pauses):
             lane.close(patience)
         self._loop.close()
-
-
-def _task_of(delivery: Delivery) -> str:
-    """The task's name; empty where the body is no message, which `execute` says."""
-    try:
-        return str(json.loads(delivery.body)["task"])
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return ""

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import tempfile
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from cloudq.brokers import memory, sqlite
+from cloudq.brokers.base import Broker
 from cloudq.brokers.redis import RedisBroker
 from cloudq.clock import FakeClock
 from cloudq.delivery import Lost, Outgoing, Reason, Release, Sent, Settled
@@ -46,11 +55,15 @@ class Entry:
     is_dead: bool = False
 
 
+Connect = Callable[[FakeClock], AbstractContextManager[Broker]]
+
+
 class BrokerMachine(RuleBasedStateMachine):
-    def __init__(self):
+    def __init__(self, connect: Connect):
         super().__init__()
         self.clock = FakeClock()
-        self.broker = self.connect()
+        self.ending = ExitStack()
+        self.broker = self.ending.enter_context(connect(self.clock))
         for queue in QUEUES:
             self.broker.declare(queue)
         self.now = 0
@@ -59,11 +72,8 @@ class BrokerMachine(RuleBasedStateMachine):
         self.seen = {}
         self.deliveries = []
 
-    def connect(self):
-        raise NotImplementedError
-
     def teardown(self):
-        self.broker.close()
+        self.ending.close()
 
     def heads(self, name):
         """What may be received once due: of a FIFO queue the first of each group."""
@@ -203,37 +213,33 @@ class BrokerMachine(RuleBasedStateMachine):
             assert stats.dead == len(self.queues.get(dead_letter_name(name), []))
 
 
-class MemoryMachine(BrokerMachine):
-    def connect(self):
-        return memory.connect("memory://", clock=self.clock)
+@contextmanager
+def on_memory(clock):
+    with closing(memory.connect("memory://", clock=clock)) as broker:
+        yield broker
 
 
-class SqliteMachine(BrokerMachine):
-    def connect(self):
-        self.directory = tempfile.TemporaryDirectory()
-        url = f"sqlite:///{self.directory.name}/q.db?synchronous=normal"
-        return sqlite.connect(url, clock=self.clock)
-
-    def teardown(self):
-        super().teardown()
-        self.directory.cleanup()
+@contextmanager
+def on_sqlite(clock):
+    with tempfile.TemporaryDirectory() as directory:
+        url = f"sqlite:///{directory}/q.db?synchronous=normal"
+        with closing(sqlite.connect(url, clock=clock)) as broker:
+            yield broker
 
 
-class RedisMachine(BrokerMachine):
-    def connect(self):
-        self.url = ExitStack()
-        address = locate(self.url.enter_context(redis_url()))
-        failures = Failures(unavailable=BrokerUnavailableError, broken=BrokerError)
-        return RedisBroker(Server(address, failures), self.clock, ahead=self.clock.monotonic)
-
-    def teardown(self):
-        super().teardown()
-        self.url.close()
+@contextmanager
+def on_redis(clock):
+    failures = Failures(unavailable=BrokerUnavailableError, broken=BrokerError)
+    with redis_url() as url:
+        server = Server(locate(url), failures)
+        with closing(RedisBroker(server, clock, ahead=clock.monotonic)) as broker:
+            yield broker
 
 
-TestMemoryBroker = MemoryMachine.TestCase
-TestMemoryBroker.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
-TestSqliteBroker = SqliteMachine.TestCase
-TestRedisBroker = RedisMachine.TestCase
-TestRedisBroker.settings = settings(max_examples=50, stateful_step_count=30, deadline=None)
-TestSqliteBroker.settings = settings(max_examples=50, stateful_step_count=30, deadline=None)
+@pytest.mark.parametrize(
+    ("connect", "examples", "steps"), [(on_memory, 150, 40), (on_sqlite, 50, 30), (on_redis, 50, 30)]
+)
+def test_a_broker_is_as_its_model(connect, examples, steps):
+    run_state_machine_as_test(
+        lambda: BrokerMachine(connect), settings=settings(max_examples=examples, stateful_step_count=steps)
+    )

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import socket
-import threading
-from concurrent.futures import Future
 from urllib.parse import quote, urlencode, urlsplit
 from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings, strategies
 
-from cloudq_emulator.server import Server
 from cloudq_emulator.sqs.actions import ACTIONS
+from tests.emulator_process import emulator_process
 
 SCOPE = "AWS4-HMAC-SHA256 Credential=test/20261121/eu-west-1/sqs/aws4_request, Signature=0"
 NAMES = (
@@ -95,23 +92,10 @@ FUZZ = settings(
 
 @pytest.fixture(scope="module")
 def endpoint():
-    """The host and port of a server of our own, so that its queues may become anything."""
-    started, stop = Future(), []
-    thread = threading.Thread(target=asyncio.run, args=(_serve(started, stop),))
-    thread.start()
-    server = started.result(timeout=30)
-    yield urlsplit(server.endpoint).hostname, server.port
-    stop[0]()
-    thread.join(timeout=10)
-
-
-async def _serve(started, stop):
-    server, stopped, loop = Server(port=0), asyncio.Event(), asyncio.get_running_loop()
-    await server.start()
-    stop.append(lambda: loop.call_soon_threadsafe(stopped.set))
-    started.set_result(server)
-    await stopped.wait()
-    await server.stop()
+    """The host and port of an emulator of our own, so that its queues may become anything."""
+    with emulator_process() as running:
+        place = urlsplit(running.endpoint)
+        yield place.hostname, place.port
 
 
 @pytest.fixture

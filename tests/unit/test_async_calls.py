@@ -266,7 +266,6 @@ class TestSending:
 
         assert app.stats("default").ready == 2
 
-    @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
     @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
     def test_a_forked_child_sends_too(self, tmp_path):
         app = cloudq.App("shop", broker=f"sqlite:///{tmp_path / 'queue.db'}", environ={})

@@ -21,14 +21,6 @@ from cloudq.errors import (
     TaskFailedError,
     UnknownTaskError,
 )
-from tests.cli_runner import Shell
-
-
-@pytest.fixture
-def shell(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
-    return Shell(tmp_path)
 
 
 @pytest.fixture

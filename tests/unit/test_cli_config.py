@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from cloudq.cli.output import masked
-from tests.cli_runner import Shell
 
 APP = """
 import cloudq
@@ -15,13 +14,6 @@ app = cloudq.App("shop", broker="sqlite:///code.db", task_lease=120)
 @app.task
 def nothing() -> None: ...
 """
-
-
-@pytest.fixture
-def shell(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
-    return Shell(tmp_path)
 
 
 def settings(shell, *words, env=None):

@@ -7,7 +7,6 @@ import pytest
 from cloudq.app import load
 from cloudq.delivery import Outgoing
 from cloudq.testing.inline import InlineWorker
-from tests.cli_runner import Shell
 
 APP = """
 import cloudq
@@ -22,13 +21,6 @@ def send(to: str) -> None:
 def shrink(path: str) -> None:
     raise OSError("disk full")
 """
-
-
-@pytest.fixture
-def shell(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
-    return Shell(tmp_path)
 
 
 class Project:
@@ -171,7 +163,7 @@ class TestRedrive:
         told = project.run("dlq", "redrive", "emails", "--id", one, "--json").json
 
         assert told == {
-            "redriven": 1, "left": 1, "died_again": 0, "expired": 0, "doubtful": 0, "refused": []
+            "redriven": 1, "left": 1, "died_again": 0, "expired": 0, "doubtful": 0, "held": 0, "refused": []
         }  # fmt: skip
         assert (project.ready("emails"), project.ready("emails-dead")) == (1, 1)
 

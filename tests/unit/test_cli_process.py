@@ -166,3 +166,37 @@ def test_default_broker_is_noticed_once(project):
     assert ended.returncode == 0
     assert ended.stderr.count("No broker is configured") == 1
     assert ended.stdout.startswith("Sent ")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["-Q", "defualt"], "Did you mean 'default'?"),
+        (["-Q", ","], "-Q names no queue."),
+        (["-Q", "default,default"], "names a queue twice"),
+        (["-c", "0"], "0 is not in the range x>=1"),
+        (["-c", "-3"], "-3 is not in the range x>=1"),
+        (["--pool", "eventlet"], "'prefork', 'thread', 'asyncio', 'gevent', 'solo'"),
+        (["--pool", "solo", "-c", "4"], "--pool solo runs one task at a time"),
+        (["--pool", "prefork", "--processes", "4"], "say -c 4"),
+        (["--pool", "thread", "--processes", "4", "-c", "2"], "4 processes can't share -c 2"),
+        (["--grace", "-1"], "-1.0 is not in the range x>=0"),
+        (["--grace", "nan"], "--grace is a number of seconds"),
+        (["--broker", "memory://"], "use sqlite:///path, or --pool solo"),
+        (["--status"], "--status needs a terminal"),
+    ],
+    ids=lambda said: " ".join(said) if isinstance(said, list) else "",
+)
+def test_worker_refuses_what_makes_no_sense_and_says_why(project, options, said):
+    ended = run(project, "worker", "-A", "shop.tasks", *options)
+
+    assert ended.returncode == 2
+    assert said in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_worker_says_that_its_app_has_no_tasks(project):
+    ended = run(project, "worker", "-A", "shop.tasks", "--burst")
+
+    assert ended.returncode == 0
+    assert "no tasks: the module that -A names must define them" in ended.stderr

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from tests.cli_runner import Shell
-
 APP = """
 import cloudq
 
@@ -17,13 +15,6 @@ def send(to: str) -> None: ...
 @app.task(queue="images")
 def shrink(path: str) -> None: ...
 """
-
-
-@pytest.fixture
-def shell(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
-    return Shell(tmp_path)
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import pytest
 from cloudq.delivery import Delivery
 from cloudq.execution import Context, execute
 from cloudq.settling import Settler
-from tests.cli_runner import Shell
 
 APP = """
 import cloudq
@@ -30,13 +29,6 @@ def after(day: date, word: str) -> date:
 def fail() -> None:
     raise RuntimeError("never works")
 """
-
-
-@pytest.fixture
-def shell(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
-    return Shell(tmp_path)
 
 
 @pytest.fixture

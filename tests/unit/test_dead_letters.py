@@ -324,6 +324,17 @@ class TestWhatGoesWrong:
         assert (tally.done, tally.doubtful) == (1, 0)
         assert shop.look() == []
 
+    def test_what_a_killed_redrive_still_holds_is_told_and_comes_back_in_time(self, shop, clock):
+        shop.let_die(1, 2, 3)
+        shop.app.broker.receive([shop.letters.name], limit=2, lease=120, wait=0)
+
+        first = shop.letters.redrive(Chosen())
+        clock.advance(121)
+        second = shop.letters.redrive(Chosen())
+
+        assert (first.done, first.held) == (1, 2)
+        assert (second.done, second.held) == (2, 0)
+
     @pytest.mark.parametrize("method", ["send", "ack"])
     def test_an_interruption_between_the_steps_doubles_one_at_most(self, shop, method):
         shop.let_die(*range(8))

@@ -21,9 +21,9 @@ def frames(data: bytes) -> list[tuple]:
 
 
 def test_frames_come_out_as_they_went_in():
-    data = pack("limited", 1, 0.5) + pack("finished", [(2, (b"\xff", None))])
+    data = pack("full", 1, 0.5) + pack("finished", [(2, (b"\xff", None))])
 
-    assert frames(data) == [("limited", 1, 0.5), ("finished", [(2, (b"\xff", None))])]
+    assert frames(data) == [("full", 1, 0.5), ("finished", [(2, (b"\xff", None))])]
 
 
 def test_frames_are_whole_however_their_bytes_come():

@@ -33,7 +33,7 @@ from cloudq.delivery import (
     Settled,
     Unknown,
 )
-from cloudq.errors import BackendUnavailableError, BrokerUnavailableError
+from cloudq.errors import BackendUnavailableError, BrokerUnavailableError, CloudqError, ConfigurationError
 from cloudq.queues import Queue
 from cloudq.results import ResultStore
 from cloudq.settling import Settler
@@ -47,11 +47,12 @@ class Watched:
     calls: list[str] = field(default_factory=list)
     failing: set[str] = field(default_factory=set)
     answer: Accepted | None = None
+    error: type[CloudqError] = BrokerUnavailableError
 
     def _call(self, name: str) -> None:
         self.calls.append(name)
         if name in self.failing:
-            raise BrokerUnavailableError("no route")
+            raise self.error("no route")
 
     def send(self, queue: str, messages: Sequence[Outgoing]) -> list[Accepted]:
         self._call("send")
@@ -309,10 +310,11 @@ class TestTrouble:
         [(Done(1), "ack"), (RetryLater(1, 1), "release"), (Dead(Reason("failed", "x")), "dead_letter")],
         ids=["ack", "release", "dead_letter"],
     )
-    def test_broker_that_is_down_is_unknown_and_can_be_settled_again(
-        self, scene: Scene, outcome: Outcome, call: str
+    @pytest.mark.parametrize("error", [BrokerUnavailableError, ConfigurationError])
+    def test_broker_that_is_down_or_refuses_is_unknown_and_can_be_settled_again(
+        self, scene: Scene, outcome: Outcome, call: str, error: type[CloudqError]
     ):
-        scene.broker.failing = {call}
+        scene.broker.failing, scene.broker.error = {call}, error
         first = scene.settle(outcome)
 
         scene.broker.failing = set()

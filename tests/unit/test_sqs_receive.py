@@ -11,6 +11,7 @@ from cloudq.delivery import Reason
 from cloudq.errors import BrokerUnavailableError, QueueNotFoundError
 from cloudq.queues import Queue
 from tests.scripted_sqs import HastyClock, ScriptedSqs, failing, message, name_of
+from tests.waiting import wait_until
 
 PATIENCE = 10.0
 
@@ -103,15 +104,6 @@ def hidden(aws):
         for batch in aws.entries("ChangeMessageVisibilityBatch")
         for entry in batch
     ]
-
-
-def until(condition):
-    pause = threading.Event()
-    for _ in range(5000):
-        if condition():
-            return
-        pause.wait(0.002)
-    raise AssertionError("it never happened")
 
 
 def test_one_queue_is_asked_by_one_poll(aws, waters, broker):
@@ -224,7 +216,7 @@ def test_what_came_while_nobody_asked_is_handed_out_with_a_whole_lease(aws, wate
     waters.answer("a", message("1"))
     first.result(PATIENCE)
     waters.answer("b", message("2", ReceiptHandle="held"))
-    until(lambda: not waters.polls)
+    wait_until(lambda: not waters.polls)
 
     (second,) = receive(broker, "b", lease=45.0)
 
@@ -241,7 +233,7 @@ def test_what_was_held_and_is_lost_is_not_handed_out(waters, pool):
     waters.answer("a", message("1"))
     first.result(PATIENCE)
     waters.answer("b", message("2"))
-    until(lambda: not waters.polls)
+    wait_until(lambda: not waters.polls)
 
     assert receive(broker, "b", wait=0) == []
     broker.close()
@@ -256,7 +248,7 @@ def test_what_was_held_and_can_not_be_renewed_costs_nothing_else(waters, pool, c
     waters.answer("a", message("1"))
     first.result(PATIENCE)
     waters.answer("b", message("2"))
-    until(lambda: not waters.polls)
+    wait_until(lambda: not waters.polls)
     waters.put("b", message("3"))
 
     assert [one.body for one in receive(broker, "b", wait=0)] == [b"3"]
@@ -287,7 +279,7 @@ def test_what_nobody_asks_for_is_given_back_after_a_while(waters, pool):
         clock.advance(1)
         return hidden(aws) == [("held", 0)]
 
-    until(is_given_back)
+    wait_until(is_given_back)
     broker.close()
 
 
@@ -297,7 +289,7 @@ def test_what_is_over_the_limit_is_held(waters, broker, pool):
     waters.answer("b", *(message(str(number)) for number in range(3)))
     assert len(first.result(PATIENCE)) == 3
     waters.answer("a", message("x"), message("y"))
-    until(lambda: not waters.polls)
+    wait_until(lambda: not waters.polls)
 
     assert [one.body for one in receive(broker, "a", limit=1, wait=0)] == [b"x"]
     assert [one.body for one in receive(broker, "a", limit=1, wait=0)] == [b"y"]
@@ -313,10 +305,10 @@ def test_closing_ends_a_wait_at_once_and_gives_back_what_its_polls_bring(aws, wa
     assert waiting.result(PATIENCE) == []
     assert aws.closed_count == 0
     waters.answer("a", message(ReceiptHandle="late"))
-    until(lambda: hidden(aws) == [("late", 0)])
+    wait_until(lambda: hidden(aws) == [("late", 0)])
     assert aws.closed_count == 0
     waters.answer("b")
-    until(lambda: aws.closed_count == 1)
+    wait_until(lambda: aws.closed_count == 1)
     assert receive(broker, "a") == []
 
 

@@ -11,6 +11,7 @@ from cloudq.brokers.sqs.receipts import receipt
 from cloudq.brokers.sqs.transport import AnswerLostError
 from cloudq.delivery import Delivery, Lost, Reason, Release, Settled, Unknown
 from cloudq.errors import BrokerUnavailableError, ConfigurationError, QueueNotFoundError
+from cloudq.queues import Queue
 from tests.scripted_sqs import HastyClock, ScriptedSqs, failing, name_of
 
 MEBIBYTE = 1024 * 1024
@@ -340,6 +341,16 @@ def test_what_the_dead_letter_queue_does_not_take_is_given_back_with_an_error(tr
     assert hidden["VisibilityTimeout"] == 120
     (record,) = [one for one in caplog.records if one.levelno == logging.ERROR]
     assert (record.action, record.queue, record.message_id) == ("dead_letter_refused", "q", "m-0")
+
+
+def test_a_dead_letter_queue_that_was_deleted_is_made_again_where_queues_are_made():
+    aws = ScriptedSqs(SendMessageBatch=[QueueNotFoundError("no such queue", queue="q-dead")])
+    broker = aws.broker(create_queues=True)
+    broker.declare(Queue("q"))
+
+    assert broker.dead_letter([(delivery(), REASON)]) == [Settled()]
+
+    assert [params["QueueName"] for params in aws.asked("CreateQueue")] == ["q-dead", "q"] * 2
 
 
 def test_the_delay_of_what_can_not_be_dead_lettered_grows_to_a_quarter_of_an_hour():

@@ -31,6 +31,10 @@ class Runner(Protocol):
         """The next job, once there is one; None when there are no more."""
         ...
 
+    def take_ready(self) -> Job | None:
+        """The next job, if there is one already: never waits."""
+        ...
+
     def run(self, job: Job) -> None:
         """Run it in this thread."""
         ...

@@ -31,14 +31,21 @@ async def _run(runner: Runner) -> None:
             loop.call_soon_threadsafe(jobs.put_nowait, job)
         loop.call_soon_threadsafe(jobs.put_nowait, None)
 
+    def start(job: Job) -> None:
+        task = asyncio.create_task(runner.run_async(job))
+        running.add(task)
+        task.add_done_callback(done)
+
     def done(task: asyncio.Task[None]) -> None:
         running.discard(task)
-        room.release()
+        # Straight on, if possible: a thread would wait for its turn until this one has nothing to do.
+        if (job := runner.take_ready()) is not None:
+            start(job)
+        else:
+            room.release()
 
     threading.Thread(target=take, name="cloudq-take", daemon=True).start()
     running: set[asyncio.Task[None]] = set()
     while (job := await jobs.get()) is not None:
-        task = asyncio.create_task(runner.run_async(job))
-        running.add(task)
-        task.add_done_callback(done)
+        start(job)
     await asyncio.gather(*running)
