@@ -11,11 +11,6 @@ def clock():
     return AheadClock()
 
 
-@pytest.fixture
-def pass_time(clock):
-    return clock.advance
-
-
 class TestQuorumQueues(UnorderedBrokerContract):
     lease = 1.5
     crowd = 3_000

@@ -8,13 +8,15 @@ import uuid
 import pika
 import pytest
 
-from cloudq.brokers.rabbitmq import connect
+import cloudq
+from cloudq.brokers.rabbitmq import connect, delays, sender, topology
 from cloudq.clock import SystemClock
-from cloudq.delivery import Lost, Outgoing, Reason, Release, Sent, Settled
+from cloudq.delivery import Lost, NotSent, Outgoing, Reason, Release, Sent, Settled, Unknown
 from cloudq.errors import BrokerUnavailableError, ConfigurationError, QueueNotFoundError
 from cloudq.queues import Queue
+from cloudq.sending import Place
 from cloudq.testing.steps import PATIENCE, in_thread, until
-from tests.rabbitmq_server import URL, AheadClock, broker_on_server, pika_connection
+from tests.rabbitmq_server import URL, AheadClock, broker_on_server, delete, pika_connection
 
 HOST = pika.URLParameters(URL)
 
@@ -55,6 +57,17 @@ def queue(broker):
     queue = Queue(unique())
     broker.declare(queue)
     return queue
+
+
+@pytest.fixture
+def app_on_server():
+    """An app, and its queue, which subscribes to a topic."""
+    name = unique()
+    queue = Queue(name, topics=(f"{name}.created",))
+    app = cloudq.App("test", broker=URL, backend="disabled", environ={}, queues=[queue])
+    yield app, queue
+    app.close()
+    delete(queue.name, queue.dead_letter)
 
 
 @pytest.fixture
@@ -249,6 +262,35 @@ def test_a_queue_that_is_deleted_ends_a_wait_and_can_be_made_again(broker, chann
     assert take(broker, queue)[0].body == b"1"
 
 
+def test_a_consumer_that_the_server_forgot_is_noticed_and_loses_nothing(broker, clock, queue):
+    assert broker.receive([queue.name], limit=1, lease=30, wait=0) == []
+    stream = broker._links.get().receiver.stream(queue.name)
+    stream.channel.on_content = lambda content: None  # what is delivered never arrives
+    send(broker, queue, b"1")
+    assert broker.receive([queue.name], limit=1, lease=30, wait=0) == []
+
+    clock.advance(31)
+
+    assert take(broker, queue)[0].body == b"1"
+    assert not stream.is_open
+
+
+def test_a_channel_that_was_quiet_for_long_is_replaced_and_not_piled_up(broker, clock, queue):
+    for _ in range(3):
+        assert broker.receive([queue.name], limit=1, lease=30, wait=0) == []
+        clock.advance(31)
+    send(broker, queue, b"1")
+
+    (one,) = take(broker, queue)
+    clock.advance(20)
+    assert broker.extend([(one, 30)]) == [Settled()]
+    clock.advance(20)
+    broker.receive([queue.name], limit=1, lease=30, wait=0)  # what is held keeps its channel
+
+    assert broker.ack([one]) == [Settled()]
+    assert len(broker._links.get().receiver._connection._channels) == 1
+
+
 def test_a_queue_with_other_arguments_is_refused_with_what_to_do(broker, channel):
     name = unique()
     channel.queue_declare(name, durable=True)
@@ -256,7 +298,7 @@ def test_a_queue_with_other_arguments_is_refused_with_what_to_do(broker, channel
     with pytest.raises(ConfigurationError, match="with other arguments"):
         broker.declare(Queue(name))
 
-    channel.queue_delete(name)
+    delete(name, Queue(name).dead_letter)
 
 
 @pytest.mark.parametrize(
@@ -350,3 +392,96 @@ def test_a_dead_letter_queue_that_was_deleted_is_named_and_can_be_made_again(bro
 
     broker.declare(queue)
     assert broker.dead_letter([(held, Reason("failed", "It failed."))]) == [Settled()]
+
+
+@pytest.fixture
+def own_exchanges(monkeypatch, channel):
+    """Exchanges that this test alone uses, which it may delete: the others are every queue's."""
+    prefix = unique("exchanges")
+    names = {level: f"{prefix}.{level}" for level in range(-1, delays.LEVELS)}
+    monkeypatch.setattr(delays, "exchange", names.__getitem__)
+    for module in (sender, topology):
+        monkeypatch.setattr(module, "TOPICS", f"{prefix}.topics")
+
+    def delete():
+        for name in (f"{prefix}.topics", *names.values()):
+            channel.exchange_delete(name)
+
+    yield delete
+    delete()
+
+
+def test_delays_outlive_the_loss_of_their_exchanges(own_exchanges, broker, queue):
+    send(broker, queue, b"1")
+    (one,) = take(broker, queue)
+    broker.release([Release(one, delay=0.1)])
+    (one,) = take(broker, queue)
+    own_exchanges()
+
+    first = broker.release([Release(one, delay=0.1)])
+
+    assert first == [Unknown("its exchange was deleted; it is declared anew at the next try")]
+    assert broker.release([Release(one, delay=0.1)]) == [Settled()]
+    assert take(broker, queue)[0].body == b"1"
+
+
+def test_an_app_sends_with_a_delay_though_the_exchanges_were_deleted(own_exchanges, app_on_server):
+    app, queue = app_on_server
+    send_later = [Outgoing(unique(), b"later", delay=0.1)]
+    assert app._put(Place(queue.name), send_later) == [Sent()]
+    take(app.broker, queue)
+    own_exchanges()
+
+    assert app._put(Place(queue.name), send_later) == [Sent()]
+
+    assert take(app.broker, queue)[0].body == b"later"
+
+
+def test_an_app_publishes_to_its_subscribers_though_the_exchange_was_deleted(own_exchanges, app_on_server):
+    app, queue = app_on_server
+    topic = Place(queue.topics[0], is_topic=True)
+    assert app._put(topic, [Outgoing(unique(), b"first")]) == [Sent()]
+    own_exchanges()
+
+    assert app._put(topic, [Outgoing(unique(), b"second")]) == [Sent()]
+
+    assert [one.body for one in take(app.broker, queue, 2)] == [b"first", b"second"]
+
+
+def test_a_queue_is_bound_anew_though_its_exchange_was_deleted(own_exchanges, broker):
+    queue = Queue(unique(), topics=(f"topic.{unique()}",))
+    broker.declare(queue)
+    own_exchanges()
+
+    with pytest.raises(BrokerUnavailableError, match="no exchange"):
+        broker.declare(queue)
+    broker.declare(queue)
+
+    assert broker.publish(queue.topics[0], [Outgoing(unique(), b"1")]) == [Sent()]
+    assert take(broker, queue)[0].body == b"1"
+
+
+def test_what_the_server_expired_says_so(broker, channel, queue):
+    channel.basic_publish("", queue.name, b"short-lived", pika.BasicProperties(expiration="1"))
+
+    (dead,) = take(broker, Queue(queue.dead_letter))
+
+    assert (dead.body, dead.reason.code, dead.reason.queue) == (b"short-lived", "expired", queue.name)
+
+
+def test_after_a_refusal_messages_go_through_another_channel(broker, channel):
+    queue = Queue(unique())
+    broker.declare(queue)
+    channel.queue_declare(full := unique(), arguments={"x-max-length": 0, "x-overflow": "reject-publish"})
+    send(broker, queue, b"1")
+    publisher = broker._links.get()._publisher
+    first = publisher._confirmed
+    before = len(publisher._connection._channels)
+
+    refused = broker.send(full, [Outgoing(unique(), b"2")])
+    send(broker, queue, b"3")
+
+    assert [type(one) for one in refused] == [NotSent]
+    assert publisher._confirmed is not first
+    assert len(publisher._connection._channels) == before
+    channel.queue_delete(full)

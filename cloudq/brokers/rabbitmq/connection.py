@@ -55,10 +55,11 @@ class Channel:
         self.on_cancel: Callable[[], None] | None = None
         self.answers: deque[Any] = deque()
         self._calling = Lock()
+        self._is_closed = False
 
     @property
     def is_open(self) -> bool:
-        return self.refusal is None and self._connection.failure is None
+        return not self._is_closed and self.refusal is None and self._connection.failure is None
 
     def call(self, method: Any) -> Any:
         """Make a call and wait for its answer: pika's method, or a `Content` that was got.
@@ -71,6 +72,12 @@ class Channel:
             self.answers.clear()
             self.write(called(self.number, method))
             return self._connection.wait(lambda: self._answer(), f"an answer to {method.NAME}")  # noqa: PLW0108
+
+    def close(self) -> None:
+        """Let go of it; what was delivered and not acked returns to its queue. Raises as `call`."""
+        self._is_closed = True
+        self.call(spec.Channel.Close(200, "goodbye", 0, 0))
+        self._connection.forget(self.number)
 
     def write(self, data: bytes) -> None:
         """Send frames that were made for this channel; as `call`."""
@@ -121,8 +128,13 @@ class Connection:
         self._handshake = Handshake(address, f"cloudq {name} {os.getpid()}")
         try:
             self._begin()
-        except BaseException:
+        except BaseException as error:
             self._wire.close()
+            if isinstance(error, OSError):
+                raise BrokerUnavailableError(
+                    f"The connection to RabbitMQ at {address} was lost at its beginning ({error}): is this "
+                    "its port, and does it want amqps://?"
+                ) from error
             raise
         self._thread = Thread(target=self._read, name=f"cloudq-amqp-{name}", daemon=True)
         self._thread.start()
@@ -143,6 +155,11 @@ class Connection:
             channel = self._channels[number] = Channel(self, number)
         channel.call(spec.Channel.Open())
         return channel
+
+    def forget(self, number: int) -> None:
+        """A channel was closed: its number is free."""
+        with self.changed:
+            self._channels.pop(number, None)
 
     def write(self, data: bytes) -> None:
         """Send frames.
@@ -205,7 +222,9 @@ class Connection:
         while not self._handshake.is_done:
             data = self._wire.read(self._clock.real(deadline - self._clock.monotonic()))
             if data is None:
-                raise self._lost("it hung up; is this RabbitMQ's port, and does it want amqps://?")
+                raise BrokerUnavailableError(
+                    f"RabbitMQ at {self.address} hung up at once: is this its port, and does it want amqps://?"
+                )
             if not data and self._clock.monotonic() >= deadline:
                 raise BrokerUnavailableError(
                     f"RabbitMQ at {self.address} didn't answer in {self.address.timeout:g} s."

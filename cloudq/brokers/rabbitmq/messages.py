@@ -124,4 +124,6 @@ def _reason(headers: Mapping[str, Any]) -> Reason | None:
 _BY_SERVER = {
     "delivery_limit": ("poison", "RabbitMQ gave it up: its queue's delivery limit was reached."),
     "rejected": ("rejected", "A consumer rejected it."),
+    "expired": ("expired", "Its time to live on RabbitMQ, which its sender or a policy set, had ended."),
+    "maxlen": ("dropped", "RabbitMQ dropped it, as its queue was longer than a policy allows."),
 }

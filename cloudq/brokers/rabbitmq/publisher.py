@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 from collections.abc import Callable, Sequence
@@ -23,10 +24,15 @@ from cloudq.brokers.rabbitmq.refusals import RefusedError
 from cloudq.delivery import Accepted, NotSent, Sent, Unknown
 from cloudq.errors import BrokerUnavailableError
 
-__all__ = ["UNROUTABLE", "Publication", "Publisher"]
+__all__ = ["NO_EXCHANGE", "UNROUTABLE", "Publication", "Publisher"]
 
 UNROUTABLE = NotSent("no queue takes it", retryable=False)
 """For what the server returned; compare by identity."""
+
+NO_EXCHANGE = NotSent("its exchange was deleted; it is declared anew at the next try")
+"""For what was published to an exchange that isn't there; compare by identity."""
+
+_REFUSED = NotSent("RabbitMQ refused it: is its queue full or unavailable?")
 
 _WINDOW = 500
 """Messages of one call that may wait for their confirmations while more are sent."""
@@ -111,8 +117,10 @@ class Publisher:
                 )
             connection.wait(lambda: self._is_over(channel, batch) or None, "a confirmation")
         except (BrokerUnavailableError, RefusedError) as error:
-            return self._give_up(batch, str(error))
-        return self._give_up(batch, str(channel.refusal))
+            return self._give_up(batch, error)
+        if _REFUSED in batch.answers:
+            self._change(channel, connection)
+        return self._give_up(batch, channel.refusal)
 
     def call(self, method: Any) -> Any:
         """Make a call that concerns no message.
@@ -159,6 +167,20 @@ class Publisher:
                 channel.on_content = functools.partial(_return, pending)
             return self._confirmed, connection
 
+    def _change(self, channel: Channel, connection: Connection) -> None:
+        """Publish on another channel from now on, unless somebody waits for a confirmation on this one.
+
+        What RabbitMQ 3.10 refused on a channel, as a quorum queue was full, it refuses there even after the
+        policy's limit was lifted, until the queue is all but empty; not on a new one. Seen 2026-11.
+        """
+        with self._opening, self._sending, connection.changed:
+            if channel is not self._confirmed or self._pending:
+                return
+            self._confirmed = None
+        if channel.is_open:
+            with contextlib.suppress(BrokerUnavailableError, RefusedError):
+                channel.close()
+
     def _write(self, channel: Channel, connection: Connection, batch: _Batch, start: int) -> None:
         part = batch.publications[start : start + _WINDOW]
         heads = {(one.exchange, one.routing_key, one.mandatory) for one in part}
@@ -188,14 +210,19 @@ class Publisher:
         return not batch.left or channel.refusal is not None
 
     @staticmethod
-    def _give_up(batch: _Batch, why: str) -> list[Accepted]:
-        """The answers; what isn't confirmed may be there all the same."""
-        return [answer or Unknown(why) for answer in batch.answers]
+    def _give_up(batch: _Batch, error: BrokerUnavailableError | RefusedError | None) -> list[Accepted]:
+        """The answers; what isn't confirmed may be there all the same, but where there was no way."""
+        missing = error.missing_exchange if isinstance(error, RefusedError) else None
+        unsure = Unknown(str(error))
+        return [
+            answer or (NO_EXCHANGE if publication.exchange == missing else unsure)
+            for publication, answer in zip(batch.publications, batch.answers, strict=True)
+        ]
 
 
 def _confirm(pending: dict[int, tuple[_Batch, int]], told: Confirmation) -> None:
     tags = list(itertools.takewhile(lambda tag: tag <= told.tag, pending)) if told.is_multiple else [told.tag]
-    answer = Sent() if told.is_positive else NotSent("RabbitMQ refused it: is its queue full or unavailable?")
+    answer = Sent() if told.is_positive else _REFUSED
     for tag in tags:
         if (found := pending.pop(tag, None)) is not None:
             batch, index = found

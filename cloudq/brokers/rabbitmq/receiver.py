@@ -115,7 +115,8 @@ class Receiver:
         with self._opening:
             if self._connection is None or self._connection.failure is not None:
                 if self._connection is not None and self._epochs:
-                    logger.warning("connecting again", extra={"action": "broker_reconnecting"})
+                    why = self._connection.failure
+                    logger.warning("connecting again: %s", why, extra={"action": "broker_reconnecting"})
                 self._streams, self._epochs = {}, {}
                 self._connection = self._connect(self._tick)
             return self._connection, [self._stream(self._connection, name) for name in names]
@@ -123,8 +124,10 @@ class Receiver:
     def _stream(self, connection: Connection, name: str) -> Stream:
         known = self._streams.get(name)
         if known is not None and known.is_open and not known.is_gone:
-            return known
-        if known is not None and not known.is_open:
+            if not known.leave_if_forgotten():
+                return known
+            self._epochs.pop(known.epoch, None)
+        elif known is not None and not known.is_open:
             logger.warning(
                 "the channel was closed: %s",
                 known.channel.refusal,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from cloudq.brokers.rabbitmq.urls import Address
-from cloudq.errors import BrokerError, ConfigurationError, QueueNotFoundError
+import re
 
-__all__ = ["RefusedError", "meaning"]
+from cloudq.brokers.rabbitmq.urls import Address
+from cloudq.errors import BrokerError, BrokerUnavailableError, ConfigurationError, QueueNotFoundError
+
+__all__ = ["NOT_FOUND", "RefusedError", "meaning"]
 
 # Source: AMQP 0-9-1 reference, reply codes, read 2026-11.
-_ACCESS_REFUSED, _NOT_FOUND, _RESOURCE_LOCKED, _PRECONDITION_FAILED = 403, 404, 405, 406
+_ACCESS_REFUSED, NOT_FOUND, _RESOURCE_LOCKED, _PRECONDITION_FAILED = 403, 404, 405, 406
 
 
 class RefusedError(BrokerError):
@@ -28,11 +30,23 @@ class RefusedError(BrokerError):
         self.text = text
         self.address = address
 
+    @property
+    def missing_exchange(self) -> str | None:
+        """The exchange that isn't there; None where it refused for another reason."""
+        found = re.search(r"no exchange '([^']*)'", self.text) if self.code == NOT_FOUND else None
+        return None if found is None else found[1]
+
 
 def meaning(refused: RefusedError, queue: str) -> BrokerError | ConfigurationError:
     """What to raise for a refusal that concerns a queue."""
     where, text = refused.address, refused.text
-    if refused.code == _NOT_FOUND:
+    if (exchange := refused.missing_exchange) is not None:
+        return BrokerUnavailableError(
+            f"There is no exchange {exchange!r} on RabbitMQ at {where}: it was deleted. It is declared anew "
+            "at the next try.",
+            queue=queue,
+        )
+    if refused.code == NOT_FOUND:
         return QueueNotFoundError(
             f"There is no queue {queue!r} on RabbitMQ at {where}: declare it first.", queue=queue
         )

@@ -8,7 +8,7 @@ from pika.exceptions import AMQPError
 
 from cloudq.brokers.rabbitmq.frames import Properties
 from cloudq.brokers.rabbitmq.messages import properties_of
-from cloudq.brokers.rabbitmq.publisher import UNROUTABLE, Publication, Publisher
+from cloudq.brokers.rabbitmq.publisher import NO_EXCHANGE, UNROUTABLE, Publication, Publisher
 from cloudq.brokers.rabbitmq.topology import TOPICS, Topology
 from cloudq.brokers.rabbitmq.urls import Address
 from cloudq.clock import Clock
@@ -43,17 +43,26 @@ class Sender:
     def send(self, queue: str, messages: Sequence[Outgoing]) -> list[Accepted]:
         """As `Broker.send`."""
         answers = self._send(queue, messages, lambda message: self._way(queue, message.delay))
-        if answers and all(answer is UNROUTABLE for answer in answers):
+        if answers and all(answer is UNROUTABLE or answer is NO_EXCHANGE for answer in answers):
             self._topology.forget(queue)
             raise QueueNotFoundError(
-                f"There is no queue {queue!r} on RabbitMQ at {self._address}: declare it first.", queue=queue
+                f"There is no queue {queue!r} on RabbitMQ at {self._address}, or no way into it: declare it "
+                "first.",
+                queue=queue,
             )
         return answers
 
     def send_to_topic(self, topic: str, messages: Sequence[Outgoing]) -> list[Accepted]:
         """As `Broker.publish`."""
         self._topology.declare_topics()
-        return self._send(topic, messages, lambda _: (TOPICS, topic), is_mandatory=False)
+        answers = self._send(topic, messages, lambda _: (TOPICS, topic), is_mandatory=False)
+        if answers and all(answer is NO_EXCHANGE for answer in answers):
+            raise QueueNotFoundError(
+                f"There is no exchange {TOPICS!r} on RabbitMQ at {self._address}: it was deleted, and with "
+                "it all subscriptions. Declare the queues that subscribe.",
+                queue=topic,
+            )
+        return answers
 
     def _send(
         self,
@@ -86,6 +95,8 @@ class Sender:
         for publication, answer in zip(publications, answers, strict=True):
             if answer is UNROUTABLE and publication.exchange:
                 self._topology.forget(publication.routing_key.rpartition(".")[2])
+            elif answer is NO_EXCHANGE:
+                self._topology.forget_exchanges()
         return answers
 
     def publication(self, queue: str, properties: Properties, body: bytes, delay: float) -> Publication:

@@ -45,7 +45,9 @@ def dial(address: Address, clock: Clock) -> Wire:
         ) from error
     except OSError as error:
         plain.close()
-        raise BrokerUnavailableError(f"RabbitMQ at {address} doesn't speak TLS there ({error}).") from error
+        raise BrokerUnavailableError(
+            f"No TLS connection to RabbitMQ at {address} came about ({error}): does this port speak TLS?"
+        ) from error
 
 
 def _context(address: Address) -> ssl.SSLContext:

@@ -27,6 +27,11 @@ _QUIET = 0.05
 _LOW = 2.0
 """Seconds for which less than half of the prefetch is asked for, before it is lowered."""
 
+_FORGOTTEN = 30.0
+"""Seconds without a delivery after which a stream is opened anew. A server may have forgotten a consumer
+without a word: 3.10 does when a quorum queue is deleted and made again within some 50 ms, and what it gives
+that consumer from then on never arrives, nor goes to others until the channel is closed. Seen 2026-11."""
+
 _LOOKS = 5
 
 _APPLIED = 0.1
@@ -77,6 +82,22 @@ class Stream:
     @property
     def is_open(self) -> bool:
         return self._channel.is_open
+
+    def leave_if_forgotten(self) -> bool:
+        """Close it where nothing has come for long and nothing is held; tells whether it did."""
+        with self._adjusting:
+            if self._is_busy() or self._clock.monotonic() - self._came_at < _FORGOTTEN:
+                return False
+            if self._consumer is not None:
+                self._stop()
+            if self._is_busy():  # it came after all
+                return False
+            self._channel.close()
+            return True
+
+    def _is_busy(self) -> bool:
+        with self._connection.changed:
+            return bool(self.holdings.waiting_count or self.holdings.held_count)
 
     # Asking for messages
 
