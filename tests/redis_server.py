@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -12,11 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
 import redis
 
 from cloudq.clock import FakeClock
 from cloudq.testing.steps import until
+from tests.needs import missing, need_program
 
 URL = os.environ.get("CLOUDQ_TEST_REDIS_URL", "redis://127.0.0.1:6379/0")
 
@@ -28,11 +27,6 @@ class QuickClock(FakeClock):
         return min(seconds, 0.005)
 
 
-def _miss(why: str) -> None:
-    assert not os.environ.get("CLOUDQ_REQUIRE_SERVICES"), why
-    pytest.skip(why)
-
-
 @contextmanager
 def redis_url() -> Iterator[str]:
     """A prefix of a test's own; its keys are deleted afterwards."""
@@ -40,7 +34,7 @@ def redis_url() -> Iterator[str]:
     try:
         client.ping()
     except redis.ConnectionError as error:
-        _miss(f"no Redis at {URL} (CLOUDQ_TEST_REDIS_URL names another): {error}")
+        missing(f"no Redis at {URL} (CLOUDQ_TEST_REDIS_URL names another): {error}")
     prefix = f"test-{uuid.uuid4().hex[:12]}"
     try:
         yield f"{URL}?prefix={prefix}"
@@ -60,6 +54,13 @@ def shorten_lives(url: str, seconds: float) -> None:
                 client.pexpire(key, max(0, left - round(seconds * 1000)))
 
 
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 class RedisServer:
     """A server of a test's own, which it may kill; it writes each change to disk before it answers.
 
@@ -69,11 +70,8 @@ class RedisServer:
     """
 
     def __init__(self, folder: Path, **options: str) -> None:
-        if shutil.which("redis-server") is None:
-            _miss("no redis-server on the path")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        need_program("redis-server")
+        self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self.client = redis.Redis(port=self.port, socket_timeout=10)
         self._options = {
@@ -92,7 +90,11 @@ class RedisServer:
         words = [word for name, value in self._options.items() for word in (f"--{name}", value)]
         with (self._folder / "redis.log").open("ab") as log:
             self._process = subprocess.Popen(["redis-server", *words], stdout=log, stderr=log)
-        until(self._answers, "answer of redis-server")
+        try:
+            until(self._answers, "answer of redis-server")
+        except BaseException:
+            self.kill()
+            raise
 
     def _answers(self) -> bool:
         try:

@@ -4,6 +4,7 @@
 |---|---|
 | `address` | where a URL's server is, and under which prefix its keys lie |
 | `calls` | commands and scripts as they go over the wire |
+| `replies` | answers as they come over it |
 | `connections` | this process's connections |
 | `server` | many calls in one round trip |
 | `listener` | hearing of what is published |
@@ -16,8 +17,8 @@ from importlib.util import find_spec
 
 from cloudq.errors import ConfigurationError
 
-if find_spec("redis") is None:
-    raise ConfigurationError("Redis needs redis-py: pip install 'cloudq[redis]'.")
+if find_spec("redis") is None or find_spec("hiredis") is None:
+    raise ConfigurationError("Redis needs redis-py and hiredis: pip install 'cloudq[redis]'.")
 
 from cloudq.redis.address import Address, locate
 from cloudq.redis.calls import Call, Script, command

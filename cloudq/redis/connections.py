@@ -2,32 +2,58 @@
 
 from __future__ import annotations
 
+import contextlib
 import select
 import socket
+import ssl
 from collections import deque
-from typing import Any, Protocol, cast
+from typing import Any
 
 from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError, ResponseError
 
 from cloudq.processes import PerProcess
 from cloudq.redis.address import Address
 from cloudq.redis.failures import Failures
+from cloudq.redis.replies import Replies
 
-__all__ = ["Connection", "Connections", "cut", "write"]
+__all__ = ["Connection", "Connections"]
 
 
-class Connection(Protocol):
-    """What is used of redis-py's connections."""
+class Connection:
+    """One connection: redis-py makes and ends it; in between bytes go straight through its socket.
 
-    def connect(self) -> None: ...
+    Args:
+        driver: redis-py's, connected.
+    """
 
-    def disconnect(self) -> None: ...
+    def __init__(self, driver: Any) -> None:
+        self._driver = driver
+        self._socket: socket.socket = driver._sock  # noqa: SLF001 - redis-py has no public way to it
+        self._replies = Replies(self._socket.recv)
+        self._poll = select.poll()
+        self._poll.register(self._socket, select.POLLIN)
+        self.send = self._socket.sendall
 
-    def send_packed_command(self, command: list[bytes], *, check_health: bool = True) -> None: ...
+    def read(self) -> Any:
+        """The next answer; see `Replies.read`."""
+        return self._replies.read()
 
-    def read_response(self) -> Any: ...
+    def can_read(self, seconds: float = 0.0) -> bool:
+        """Whether something comes within `seconds`: an answer, or the connection's end."""
+        return self._replies.has_some or self._is_deciphered() or bool(self._poll.poll(seconds * 1000))
 
-    def can_read(self, timeout: float = 0) -> bool: ...
+    def cut(self) -> None:
+        """End what another thread waits for on it."""
+        with contextlib.suppress(OSError):  # it is cut already
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def _is_deciphered(self) -> bool:
+        """Whether TLS has taken bytes off the wire that nobody has read: polling doesn't see those."""
+        return isinstance(self._socket, ssl.SSLSocket) and self._socket.pending() > 0
+
+    def disconnect(self) -> None:
+        """Let go of it."""
+        self._driver.disconnect()
 
 
 class Connections:
@@ -56,8 +82,8 @@ class Connections:
                 connection = free.pop()
             except IndexError:
                 return self.connect()
-            if not _is_stale(connection):
-                return connection
+            if not connection.can_read():
+                return connection  # else the server has closed it: nothing was asked
             connection.disconnect()
 
     def give_back(self, connection: Connection) -> None:
@@ -72,47 +98,11 @@ class Connections:
 
     def connect(self) -> Connection:
         """A new connection. Raises as `take` does."""
-        connection = cast("Connection", self._address.connection())
+        driver = self._address.connection()
         try:
-            connection.connect()
+            driver.connect()
         except (AuthenticationError, BusyLoadingError, ResponseError) as error:
             raise self._failures.refused(self._address.shown, error) from error
         except (RedisError, OSError) as error:
             raise self._failures.unreachable(self._address.shown, error) from error
-        return connection
-
-
-def cut(connection: Connection) -> None:
-    """End what another thread waits for on it."""
-    if (channel := _socket(connection)) is not None:
-        try:
-            channel.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            return  # it is cut already
-
-
-def write(connection: Connection, packed: bytes) -> None:
-    """Send while another thread reads: unlike redis-py's own, it doesn't disconnect on an error.
-
-    Raises:
-        OSError: It couldn't be sent.
-    """
-    if (channel := _socket(connection)) is None:
-        raise ConnectionResetError("disconnected")
-    channel.sendall(packed)
-
-
-def _is_stale(connection: Connection) -> bool:
-    """Whether the server has closed it: it can be read from though nothing was asked."""
-    channel = _socket(connection)
-    if channel is None:
-        return True
-    poll = select.poll()
-    poll.register(channel, select.POLLIN)
-    return bool(poll.poll(0))
-
-
-def _socket(connection: Connection) -> socket.socket | None:
-    return cast(
-        "socket.socket | None", getattr(connection, "_sock", None)
-    )  # redis-py has no public way to it
+        return Connection(driver)

@@ -4,16 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from redis.exceptions import (
-    AskError,
-    AuthenticationError,
-    BusyLoadingError,
-    ClusterCrossSlotError,
-    ClusterDownError,
-    NoPermissionError,
-    OutOfMemoryError,
-    ReadOnlyError,
-)
+from redis.exceptions import AuthenticationError, BusyLoadingError, NoPermissionError
 
 from cloudq.errors import CloudqError
 
@@ -50,14 +41,9 @@ _LASTING = {
 _KINDS = {
     AuthenticationError: "NOAUTH",
     BusyLoadingError: "LOADING",
-    ClusterDownError: "CLUSTERDOWN",
-    ClusterCrossSlotError: "CROSSSLOT",
-    AskError: "MOVED",
     NoPermissionError: "NOPERM",
-    OutOfMemoryError: "OOM",
-    ReadOnlyError: "READONLY",
 }
-"""From which redis-py has stripped the code."""
+"""From which redis-py, while it connects, has stripped the code."""
 
 _SAID = {
     "OOM command not allowed": "OOM",

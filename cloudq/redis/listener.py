@@ -12,12 +12,10 @@ from dataclasses import dataclass, field
 from threading import Condition
 from typing import Any
 
-from redis.exceptions import RedisError
-
 from cloudq.clock import Clock
 from cloudq.processes import PerProcess
 from cloudq.redis.calls import command
-from cloudq.redis.connections import Connection, Connections, cut, write
+from cloudq.redis.connections import Connection, Connections
 
 __all__ = ["Listener"]
 
@@ -87,7 +85,7 @@ class Listener:
         line = self._lines.get()
         with line.changed:
             if line.connection is not None:
-                cut(line.connection)
+                line.connection.cut()
             line.changed.notify_all()
 
     def _join(self, line: _Line, waiter: _Waiter) -> None:
@@ -116,7 +114,7 @@ class Listener:
         if not channels or line.connection is None:
             return
         try:
-            write(line.connection, command(word, *channels).packed)
+            line.connection.send(command(word, *channels).packed)
         except OSError:
             self._break(line)
 
@@ -134,9 +132,9 @@ class Listener:
         is_broken = False
         try:
             seconds = self._clock.real(max(0.0, deadline - self._clock.monotonic()))
-            if connection.can_read(timeout=seconds):
-                heard = connection.read_response()
-        except (RedisError, OSError):
+            if connection.can_read(seconds):
+                heard = connection.read()
+        except OSError:
             is_broken = True
         finally:
             with line.changed:
@@ -163,7 +161,7 @@ class Listener:
     def _break(line: _Line) -> None:
         """The connection is gone: nobody will hear anything, so that everybody has to look."""
         if line.connection is not None:
-            cut(line.connection)
+            line.connection.cut()
         line.connection = None
         for waiter in line.waiters:
             waiter.has_heard = True

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from typing import Any
-
-from redis.exceptions import AuthenticationError, BusyLoadingError, NoScriptError, RedisError, ResponseError
+from typing import Any, Final
 
 from cloudq.errors import CloudqError
 from cloudq.processes import PerProcess
 from cloudq.redis.address import Address
 from cloudq.redis.calls import Call, Word, command
-from cloudq.redis.connections import Connection, Connections, cut
+from cloudq.redis.connections import Connection, Connections
 from cloudq.redis.failures import Failure, Failures
+from cloudq.redis.replies import Refusal
 
 __all__ = ["Server"]
+
+_NO_SCRIPT: Final = "NOSCRIPT "
+"""How a server answers that it doesn't know a script."""
 
 
 class Server:
@@ -41,21 +43,7 @@ class Server:
         """
         if self.is_closed:
             raise self._failures.closed(self.address.shown)
-        connection = self.connections.take()
-        try:
-            answers, is_well = self._exchange(connection, calls)
-            if is_well:
-                self.connections.give_back(connection)
-                return answers
-            self._teach(connection, calls, answers)
-        except BaseException:
-            connection.disconnect()  # an answer may still come that nobody would expect
-            raise
-        if any(isinstance(answer, _Broken) for answer in answers):
-            connection.disconnect()
-        else:
-            self.connections.give_back(connection)
-        return [self._failure(answer) if isinstance(answer, Exception) else answer for answer in answers]
+        return self._run(self.connections.take(), calls)
 
     def ask(self, call: Call) -> Any:
         """Make one call.
@@ -68,28 +56,26 @@ class Server:
             raise answer.error
         return answer
 
-    def wait(self, keys: Sequence[Word], seconds: float) -> None:
-        """Return when one of these lists has an element, which is removed, after `seconds`, or on `close`."""
+    def wait(self, keys: Sequence[Word], seconds: float, then: Call) -> list[Any | Failure]:
+        """Make a call once one of these lists has an element, which is removed, or after `seconds`.
+
+        Both go out together, so that the call is made the moment the wait ends: a round trip less. Returns
+        what the wait, which `close` ends, and the call answered.
+
+        Raises:
+            CloudqError: The server can't be reached: no call was made.
+        """
         connection = self.connections.take()
         blocked = self._blocked.get()
         blocked.add(connection)
         try:
             if self.is_closed:
-                return
-            patience = min(seconds, self.address.patience / 2)
-            (answer,), _ = self._exchange(
-                connection, [command("BLPOP", *keys, f"{max(patience, 0.001):.3f}")]
-            )
-            if self.is_closed:
-                return
-            if isinstance(answer, Exception):
-                raise self._failure(answer).error
+                connection.disconnect()
+                raise self._failures.closed(self.address.shown)
+            patience = max(min(seconds, self.address.patience / 2), 0.001)
+            return self._run(connection, [command("BLPOP", *keys, f"{patience:.3f}"), then])
         finally:
             blocked.discard(connection)
-            if self.is_closed:
-                connection.disconnect()
-            else:
-                self.connections.give_back(connection)
 
     @contextmanager
     def until_closed(self) -> Generator[None]:
@@ -104,38 +90,49 @@ class Server:
         """Let go of connections; waits return at once, everything else is refused."""
         self.is_closed = True
         for connection in list(self._blocked.get()):
-            cut(connection)
+            connection.cut()
         self.connections.close()
 
-    def _teach(self, connection: Connection, calls: Sequence[Call], answers: list[Any]) -> None:
+    def _run(self, connection: Connection, calls: Sequence[Call]) -> list[Any | Failure]:
+        try:
+            answers = self._exchange(connection, calls)
+            failed = [at for at, answer in enumerate(answers) if isinstance(answer, Exception)]
+            if failed:
+                self._teach(connection, calls, answers)
+        except BaseException:
+            connection.disconnect()  # an answer may still come that nobody would expect
+            raise
+        if self.is_closed or any(isinstance(answers[at], _Broken) for at in failed):
+            connection.disconnect()
+        else:
+            self.connections.give_back(connection)
+        for at in failed:
+            if isinstance(error := answers[at], Exception):
+                answers[at] = self._failure(error)
+        return answers
+
+    @staticmethod
+    def _teach(connection: Connection, calls: Sequence[Call], answers: list[Any]) -> None:
         """Make calls again whose scripts the server has forgotten, as by a restart: they haven't run."""
-        unknown = [at for at, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+        unknown = [at for at, answer in enumerate(answers) if _wants_script(answer)]
         scripts = dict.fromkeys(script for at in unknown if (script := calls[at].script) is not None)
         again = [*(script.load() for script in scripts), *(calls[at] for at in unknown)]
         if unknown:
-            found, _ = self._exchange(connection, again)
+            found = Server._exchange(connection, again)
             for at, answer in zip(unknown, found[len(scripts) :], strict=True):
                 answers[at] = answer
 
     @staticmethod
-    def _exchange(connection: Connection, calls: Sequence[Call]) -> tuple[list[Any], bool]:
-        """Each call's answer or error, from where the connection broke on `_Broken`; whether all is well."""
+    def _exchange(connection: Connection, calls: Sequence[Call]) -> list[Any]:
+        """Each call's answer, a `Refusal`, or, from where the connection broke on, `_Broken`."""
         answers: list[Any] = []
-        is_well = True
         try:
-            connection.send_packed_command([call.packed for call in calls], check_health=False)
+            connection.send(calls[0].packed if len(calls) == 1 else b"".join([one.packed for one in calls]))
             for _ in calls:
-                try:
-                    answers.append(connection.read_response())
-                except ResponseError as error:
-                    is_well = False
-                    answers.append(error)
-        except (AuthenticationError, BusyLoadingError) as error:
-            # redis-py has disconnected; nothing was done.
-            return answers + [error] * (len(calls) - len(answers)), False
-        except (RedisError, OSError) as error:
-            return answers + [_Broken(error)] * (len(calls) - len(answers)), False
-        return answers, is_well
+                answers.append(connection.read())  # noqa: PERF401 - what came before it broke counts
+        except OSError as error:
+            answers += [_Broken(error)] * (len(calls) - len(answers))
+        return answers
 
     def _failure(self, error: Exception) -> Failure:
         if isinstance(error, _Broken):
@@ -149,3 +146,7 @@ class _Broken(Exception):
     def __init__(self, cause: Exception) -> None:
         super().__init__(str(cause))
         self.cause = cause
+
+
+def _wants_script(answer: object) -> bool:
+    return isinstance(answer, Refusal) and str(answer).startswith(_NO_SCRIPT)

@@ -16,11 +16,6 @@ def clock():
 
 
 @pytest.fixture
-def pass_time(clock):
-    return clock.advance
-
-
-@pytest.fixture
 def url():
     with redis_url() as url:
         yield url

@@ -16,7 +16,7 @@ from cloudq.errors import BrokerError, BrokerUnavailableError, ConfigurationErro
 from cloudq.queues import Queue
 from cloudq.redis import Failures, Server, locate
 from cloudq.testing.steps import PATIENCE, in_thread, until
-from tests.redis_server import RedisServer
+from tests.redis_server import RedisServer, free_port
 
 QUEUE = Queue("q")
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "redis.md"
@@ -95,6 +95,32 @@ def test_a_receive_that_waits_tells_that_its_server_was_killed(start, connect):
 
     with pytest.raises(BrokerUnavailableError):
         waiting.result(PATIENCE)
+
+
+def test_a_receive_that_waits_ends_when_its_broker_is_closed(start, connect):
+    server = start()
+    broker = connect(server.url)
+    broker.declare(QUEUE)
+    waiting = in_thread(lambda: receive(broker, wait=PATIENCE))
+    until(lambda: server.client.info("clients")["blocked_clients"] == 1, "blocked receive")
+
+    broker.close()
+
+    assert waiting.result(PATIENCE) == []
+    until(lambda: server.client.info("clients")["blocked_clients"] == 0, "the wait's end")
+
+
+def test_a_receive_that_waits_brings_what_is_sent_though_the_server_forgot_its_scripts(start, connect):
+    server = start()
+    broker = connect(server.url)
+    broker.declare(QUEUE)
+    waiting = in_thread(lambda: receive(broker, wait=PATIENCE))
+    until(lambda: server.client.info("clients")["blocked_clients"] == 1, "blocked receive")
+
+    server.client.script_flush()
+    broker.send("q", [message(1)])
+
+    assert [one.id for one in waiting.result(PATIENCE)] == ["m1"]
 
 
 def test_a_server_that_does_not_answer_leaves_it_open_whether_a_message_was_sent(start, connect):
@@ -234,7 +260,8 @@ def test_a_replica_says_that_the_primary_is_wanted(start, connect):
 
 
 def test_a_cluster_is_not_followed_and_says_so(start, connect):
-    server = start(cluster_enabled="yes")
+    # By itself it takes the port that lies 10,000 higher, and not every one has such.
+    server = start(cluster_enabled="yes", cluster_port=str(free_port()))
     broker = connect(server.url)
 
     with pytest.raises(BrokerError, match="Redis Cluster"):

@@ -1,23 +1,18 @@
-"""A real worker on a Redis server of its own: kills on both sides, and a server that forgets."""
+"""A real worker on a Redis server of its own: a server that is killed, and one that forgets."""
 
 from __future__ import annotations
 
-import signal
-import sys
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-import cloudq
-from tests.integration.worker_process import HERE, WorkerProcess, is_alive, lines, wait_until
-from tests.redis_server import RedisServer
-
-sys.path.insert(0, str(HERE))
 import worker_app
 
-Start = Callable[..., WorkerProcess]
+import cloudq
+from tests.integration.brokers import is_empty
+from tests.integration.worker_process import Start, lines
+from tests.redis_server import RedisServer
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -28,43 +23,12 @@ def server(tmp_path: Path) -> Iterator[RedisServer]:
 
 
 @pytest.fixture
-def app(server: RedisServer) -> Iterator[cloudq.App]:
-    app = worker_app.app
-    app.close()
-    with app.conf.overridden({"broker_url": server.url, "result_backend": server.url}):
-        yield app
-        app.close()
-
-
-@pytest.fixture
-def start(server: RedisServer, tmp_path: Path) -> Iterator[Start]:
-    started: list[WorkerProcess] = []
-
-    def start_worker(*options: str) -> WorkerProcess:
-        environ = {
-            "CLOUDQ_BROKER_URL": server.url,
-            "CLOUDQ_RESULT_BACKEND": server.url,
-            "CLOUDQ_TASK_LEASE": "2",
-        }
-        worker = WorkerProcess(tmp_path / f"worker{len(started)}.log", environ, *options)
-        started.append(worker)
-        return worker
-
-    yield start_worker
-    for worker in started:
-        worker.kill_group()
-    spilled = [line for worker in started for line in lines(worker.log) if line.startswith("Traceback")]
-    assert not spilled, "an error of the worker itself"
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "lines"
-
-
-def is_empty(app: cloudq.App) -> bool:
-    stats = app.broker.stats("default")
-    return stats.ready + stats.leased + stats.delayed == 0
+def environment(server: RedisServer) -> dict[str, str]:
+    return {
+        "CLOUDQ_BROKER_URL": server.url,
+        "CLOUDQ_RESULT_BACKEND": server.url,
+        "CLOUDQ_TASK_LEASE": "2",
+    }
 
 
 def test_a_worker_runs_retries_dead_letters_and_keeps_results(app: cloudq.App, start: Start):
@@ -80,23 +44,6 @@ def test_a_worker_runs_retries_dead_letters_and_keeps_results(app: cloudq.App, s
         failed.get(timeout=20)
     assert wait_until(lambda: app.broker.stats("default").dead == 1, "the dead letter")
     assert worker.stop() == 0
-
-
-def test_nothing_is_lost_when_the_worker_is_killed_amid_200_tasks(app: cloudq.App, start: Start, path: Path):
-    worker_app.mark.delay_many([(str(path), number, 0.01) for number in range(200)])
-    worker = start("-c", "4")
-    wait_until(lambda: len(lines(path)) >= 40, "forty runs")
-    children = worker.children()
-
-    worker.send_signal(signal.SIGKILL)
-    worker.wait()
-    wait_until(lambda: not any(map(is_alive, children)), "the orphans' end")
-    start("-c", "4")
-
-    wait_until(lambda: is_empty(app), "the empty queue")
-    runs = Counter(map(int, lines(path)))
-    assert sorted(runs) == list(range(200))
-    assert sum(runs.values()) - 200 <= 30, "more ran twice than the worker can have held"
 
 
 def test_nothing_is_lost_when_redis_is_killed_amid_200_tasks(
@@ -142,3 +89,18 @@ def test_a_broker_that_is_down_is_told_of_in_few_lines(
     assert sum(event["count"] for event in told if "count" in event) > 2 * len(told)
     assert len(told) <= 20
     assert worker.stop() == 0
+
+
+@pytest.mark.slow
+def test_a_stop_says_what_it_waits_for_when_the_broker_is_gone(
+    app: cloudq.App, server: RedisServer, start: Start, path: Path
+):
+    worker = start("-c", "1", "--grace", "0.5")
+    worker_app.start_then_mark.delay(str(path), 1, 60.0)
+    wait_until(lambda: lines(path), "the run")
+    server.kill()
+
+    assert worker.stop() == 0
+
+    (told,) = worker.events("settling_last")
+    assert told["count"] == 1

@@ -107,26 +107,31 @@ class RedisBroker:
         deadline = self._clock.monotonic() + wait
         keys = [self._key(queue) for queue in queues]
         limit = min(limit, self.limits.max_receive)
+        wakes = [f"{key}:wake" for key in keys]
         with self._server.until_closed():
-            while not self._server.is_closed:
-                found = self._take(queues, keys, limit, lease)
-                if isinstance(found, list):
-                    return found
+            token, call = self._looking(keys, limit, lease)
+            woken, said = None, self._server.run([call])[0]
+            while not isinstance(found := self._found(queues, token, said), list):
+                self._checked(woken, None)  # after what was found, which is leased by now
                 if (now := self._clock.monotonic()) >= deadline:
                     break
                 pause = self._clock.real(min(found, deadline - now, LONGEST_BLOCK))
-                self._server.wait([f"{key}:wake" for key in keys], pause)
+                token, call = self._looking(keys, limit, lease)
+                woken, said = self._server.wait(wakes, pause, call)
+            else:
+                return found
         return []
 
-    def _take(
-        self, queues: Sequence[str], keys: Sequence[str], limit: int, lease: float
-    ) -> list[Delivery] | float:
-        """What is ready; if nothing is, seconds until something falls due."""
+    def _looking(self, keys: Sequence[str], limit: int, lease: float) -> tuple[str, Call]:
         token = os.urandom(8).hex()
-        call = scripts.RECEIVE.call(keys, [self._ahead, limit, milliseconds(lease), token, MOST_BYTES])
-        said = self._checked(self._server.run([call])[0], None)
+        words = [self._ahead, limit, milliseconds(lease), token, MOST_BYTES]
+        return token, scripts.RECEIVE.call(keys, words)
+
+    def _found(self, queues: Sequence[str], token: str, said: Any) -> list[Delivery] | float:
+        """What is ready; if nothing is, seconds until something falls due."""
+        said = self._checked(said, None)
         if isinstance(said, int):
-            return float(said) / 1000 if said >= 0 else float("inf")
+            return said / 1000 if said >= 0 else float("inf")
         deliveries: list[Delivery] = []
         for at in range(0, len(said), 4):
             number: int = said[at]

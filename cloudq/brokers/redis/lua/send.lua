@@ -10,6 +10,7 @@ local now, count = time(ARGV[1]), #ARGV - 3 - delayed
 local first = redis.call('HINCRBY', queue, 'sent', count) - count
 local prefix = string.format('%.0f-', now)
 measure(queue, tonumber(ARGV[2]), largest)
+local has_due = now >= earliest
 fall_due(queue, now, earliest) -- what fell due before these came stands before them
 
 local bodies, ready = {}, {}
@@ -26,7 +27,9 @@ for i = 1, delayed do
   schedule(queue, bodies[2 * i - 1], now + ARGV[2 + 2 * i], now)
 end
 if #ready > 0 then
-  redis.call('RPUSH', queue .. ':ready', unpack(ready))
-  wake(queue)
+  local waiting = redis.call('RPUSH', queue .. ':ready', unpack(ready))
+  if waiting == #ready or has_due then
+    wake(queue) -- else whoever is to be woken was, when the first of those before came
+  end
 end
 return count
