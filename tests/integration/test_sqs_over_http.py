@@ -17,24 +17,10 @@ from cloudq.clock import SystemClock
 from cloudq.delivery import Outgoing, Reason, Release, Sent, Settled, Unknown
 from cloudq.errors import BrokerUnavailableError, QueueNotFoundError
 from cloudq.queues import Queue
-from tests.emulator_process import emulator_process
+from tests.waiting import wait_until
 
 PATIENCE = 15.0
 LEASE = 60.0
-
-
-@pytest.fixture(scope="module")
-def running():
-    with emulator_process() as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def emulator(running, monkeypatch):
-    for name, value in running.environment.items():
-        monkeypatch.setenv(name, value)
-    running.control("POST", "/_cloudq/reset")
-    return running
 
 
 @pytest.fixture
@@ -71,15 +57,6 @@ def outgoing(number=0, body=b'{"v":1}', **fields):
 
 def take(broker, queue, limit=10, wait=5.0):
     return broker.receive([queue], limit=limit, lease=LEASE, wait=wait)
-
-
-def until(condition):
-    pause = threading.Event()
-    clock = SystemClock()
-    deadline = clock.monotonic() + PATIENCE
-    while not condition():
-        assert clock.monotonic() < deadline, "it never happened"
-        pause.wait(0.01)
 
 
 def waiting_count(emulator):
@@ -181,11 +158,11 @@ def test_an_idle_queue_costs_one_request_in_twenty_seconds(broker, emulator):
     consumer = threading.Thread(target=consume)
     consumer.start()
     try:
-        until(lambda: waiting_count(emulator) == 2)
+        wait_until(lambda: waiting_count(emulator) == 2)
         emulator.control("DELETE", "/_cloudq/requests")
         for turn in range(1, 7):
             emulator.pass_time(MAX_WAIT)
-            until(
+            wait_until(
                 lambda count=2 * turn: (
                     waiting_count(emulator) == 2 and emulator.requests().get("ReceiveMessage", 0) >= count
                 )
@@ -201,7 +178,7 @@ def test_an_idle_queue_costs_one_request_in_twenty_seconds(broker, emulator):
 def test_what_arrives_after_closing_is_free_for_others_at_once(broker, connect, emulator):
     waiting = threading.Thread(target=take, args=(broker, "emails"), kwargs={"wait": 20})
     waiting.start()
-    until(lambda: waiting_count(emulator) == 1)
+    wait_until(lambda: waiting_count(emulator) == 1)
     broker.close()
     waiting.join(PATIENCE)
     other = connect()

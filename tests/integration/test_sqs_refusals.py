@@ -2,64 +2,36 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
-
-from tests.emulator_process import emulator_process
-from tests.integration.worker_process import HERE, WorkerProcess, lines, wait_until
-from tests.refusing_proxy import refusing_proxy
-
-sys.path.insert(0, str(HERE))
 import worker_app
 
-
-@pytest.fixture(scope="module")
-def running():
-    with emulator_process() as emulator:
-        yield emulator
+from tests.integration.brokers import is_empty
+from tests.integration.worker_process import lines
+from tests.refusing_proxy import refusing_proxy
+from tests.waiting import wait_until
 
 
 @pytest.fixture
-def proxy(running):
-    running.control("POST", "/_cloudq/reset")
-    with refusing_proxy(running.endpoint) as proxy:
+def environment(emulator):
+    return {
+        **emulator.environment,
+        "CLOUDQ_BROKER_URL": "sqs://",
+        "CLOUDQ_RESULT_BACKEND": "disabled",
+        "CLOUDQ_TASK_LEASE": "3",
+    }
+
+
+@pytest.fixture
+def proxy(emulator):
+    with refusing_proxy(emulator.endpoint) as proxy:
         yield proxy
 
 
 @pytest.fixture
-def app(running, proxy, monkeypatch):
-    """What sends: past the proxy."""
-    for name, value in running.environment.items():
-        monkeypatch.setenv(name, value)
-    worker_app.app.close()
-    with worker_app.app.conf.overridden({"broker_url": "sqs://", "result_backend": "disabled"}):
-        yield worker_app.app
-        worker_app.app.close()
-
-
-@pytest.fixture
-def worker(running, proxy, app, tmp_path):
+def worker(app, proxy, start):
+    """What is refused; the test itself sends past the proxy."""
     app.declare("default")
-    worker = WorkerProcess(
-        tmp_path / "log",
-        {
-            **running.environment,
-            "AWS_ENDPOINT_URL": proxy.endpoint,
-            "CLOUDQ_BROKER_URL": "sqs://",
-            "CLOUDQ_RESULT_BACKEND": "disabled",
-            "CLOUDQ_TASK_LEASE": "3",
-        },
-        "-c",
-        "1",
-    )
-    yield worker
-    worker.kill_group()
-
-
-def is_empty(app):
-    stats = app.stats("default")
-    return stats.ready + stats.leased + stats.delayed == 0
+    return start("-c", "1", AWS_ENDPOINT_URL=proxy.endpoint)
 
 
 @pytest.mark.parametrize(
@@ -70,8 +42,7 @@ def is_empty(app):
         ("RequestThrottled", "throttling"),
     ],
 )
-def test_a_worker_that_may_not_receive_says_so_waits_and_goes_on(app, worker, proxy, tmp_path, code, words):
-    path = tmp_path / "lines"
+def test_a_worker_that_may_not_receive_says_so_waits_and_goes_on(app, worker, proxy, path, code, words):
     worker_app.mark.delay(str(path), 1)
     wait_until(lambda: lines(path) == ["1"], "the first run")
 
@@ -89,8 +60,7 @@ def test_a_worker_that_may_not_receive_says_so_waits_and_goes_on(app, worker, pr
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "ExpiredToken"])
-def test_a_worker_that_may_not_delete_tells_and_deletes_when_it_may(app, worker, proxy, tmp_path, code):
-    path = tmp_path / "lines"
+def test_a_worker_that_may_not_delete_tells_and_deletes_when_it_may(app, worker, proxy, path, code):
     proxy.refusing = {"DeleteMessageBatch": code}
 
     worker_app.mark.delay(str(path), 1)

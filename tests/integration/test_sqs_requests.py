@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import boto3
 import pytest
+import worker_app
 
 import cloudq
 from cloudq.dead_letters import Chosen, DeadLetters
 from cloudq.testing import InlineWorker
-from tests.emulator_process import emulator_process
-from tests.integration.worker_process import HERE, WorkerProcess, lines, wait_until
-
-sys.path.insert(0, str(HERE))
-import worker_app
+from tests.integration.brokers import is_empty
+from tests.integration.worker_process import lines
+from tests.waiting import wait_until
 
 SIX = {
     "GetQueueUrl",
@@ -29,22 +27,8 @@ SIX = {
 """As docs/sqs.md promises."""
 
 
-@pytest.fixture(scope="module")
-def running():
-    with emulator_process() as emulator:
-        yield emulator
-
-
 @pytest.fixture
-def emulator(running, monkeypatch):
-    for name, value in running.environment.items():
-        monkeypatch.setenv(name, value)
-    running.control("POST", "/_cloudq/reset")
-    return running
-
-
-@pytest.fixture
-def app(emulator):
+def shop(emulator):
     made = cloudq.App("shop", environ={}, broker="sqs://", create_queues=False)
     sqs = boto3.client("sqs")
     for queue in ("default", "default-dead"):
@@ -62,10 +46,10 @@ def asked(emulator, before):
     }
 
 
-def test_six_actions_are_enough_for_everything_that_a_task_can_come_to(app, emulator):
+def test_six_actions_are_enough_for_everything_that_a_task_can_come_to(shop, emulator):
     attempts = []
 
-    @app.task(name="try", retries=1, backoff=1)
+    @shop.task(name="try", retries=1, backoff=1)
     def attempt(number: int) -> None:
         attempts.append(number)
         if number < 0:
@@ -75,12 +59,12 @@ def test_six_actions_are_enough_for_everything_that_a_task_can_come_to(app, emul
     attempt.delay(1)
     attempt.delay_many([(2,), (3,)])
     attempt.delay(-1)
-    worker = InlineWorker(app)
+    worker = InlineWorker(shop)
     worker.drain("default")
     emulator.pass_time(2)
     worker.drain("default")
-    assert app.stats("default").dead == 1
-    assert DeadLetters(app, "default").redrive(Chosen()).done == 1
+    assert shop.stats("default").dead == 1
+    assert DeadLetters(shop, "default").redrive(Chosen()).done == 1
     worker.drain("default")
 
     assert sorted(attempts) == [-1, -1, -1, 1, 2, 3]
@@ -88,8 +72,8 @@ def test_six_actions_are_enough_for_everything_that_a_task_can_come_to(app, emul
     assert needed == SIX
 
 
-def test_a_hundred_gathered_calls_share_requests(app, emulator):
-    @app.task(name="do")
+def test_a_hundred_gathered_calls_share_requests(shop, emulator):
+    @shop.task(name="do")
     def do(number: int) -> None: ...
 
     async def gather():
@@ -101,11 +85,11 @@ def test_a_hundred_gathered_calls_share_requests(app, emulator):
 
     sends = sum(asked(emulator, before).values())
     assert sends <= 25  # beside 0.1 to receive and 0.1 to delete, within 0.45 a task
-    assert app.stats("default").ready == 101
+    assert shop.stats("default").ready == 101
 
 
-def test_threads_that_send_at_once_share_requests(app, emulator):
-    @app.task(name="do")
+def test_threads_that_send_at_once_share_requests(shop, emulator):
+    @shop.task(name="do")
     def do(number: int) -> None: ...
 
     do.delay(0)
@@ -114,23 +98,18 @@ def test_threads_that_send_at_once_share_requests(app, emulator):
         list(threads.map(do.delay, range(640)))
 
     assert sum(asked(emulator, before).values()) <= 160
-    assert app.stats("default").ready == 641
+    assert shop.stats("default").ready == 641
 
 
-def test_a_worker_fills_its_requests_with_tasks_that_take_a_while(emulator, tmp_path):
-    path = tmp_path / "lines"
-    environment = {**emulator.environment, "CLOUDQ_BROKER_URL": "sqs://", "CLOUDQ_RESULT_BACKEND": "disabled"}
-    worker_app.app.close()
-    with worker_app.app.conf.overridden({"broker_url": "sqs://", "result_backend": "disabled"}):
-        worker_app.mark.delay_many([(str(path), number, 0.02) for number in range(300)])
-        before = emulator.requests()
-        worker = WorkerProcess(tmp_path / "log", environment, "-c", "4")
-        try:
-            wait_until(lambda: len(lines(path)) == 300, "300 runs")
-            wait_until(lambda: worker_app.app.stats("default").leased == 0, "the last delete")
-        finally:
-            worker.kill_group()
-        worker_app.app.close()
+@pytest.mark.parametrize("broker", ["sqs"])
+def test_a_worker_fills_its_requests_with_tasks_that_take_a_while(app, emulator, start, path):
+    worker_app.mark.delay_many([(str(path), number, 0.02) for number in range(300)])
+    before = emulator.requests()
+
+    worker = start("-c", "4", CLOUDQ_RESULT_BACKEND="disabled", CLOUDQ_TASK_LEASE="60")
+    wait_until(lambda: len(lines(path)) == 300, "300 runs")
+    wait_until(lambda: is_empty(app), "the last delete")
+    worker.kill_group()
 
     counts = asked(emulator, before)
     spent = counts["ReceiveMessage"] + counts["DeleteMessageBatch"]

@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from cloudq.brokers.sqs.boto_errors import translated
@@ -16,7 +15,7 @@ from cloudq.brokers.sqs.names import Names, named_in
 from cloudq.brokers.sqs.urls import SqsUrl
 from cloudq.config import environment
 from cloudq.errors import ConfigurationError
-from cloudq.processes import PerProcess
+from cloudq.processes import PerProcess, unforked
 
 __all__ = ["BotoTransport"]
 
@@ -30,7 +29,6 @@ CONNECTIONS = 64
 
 @dataclass(slots=True)
 class _Holder:
-    lock: threading.Lock = field(default_factory=threading.Lock)
     client: Any = None
 
 
@@ -73,7 +71,7 @@ class BotoTransport:
 
     def close(self) -> None:
         holder = self._holders.get()
-        with holder.lock:
+        with unforked:
             client, holder.client = holder.client, None
         if client is not None:
             client.close()
@@ -82,7 +80,7 @@ class BotoTransport:
         holder = self._holders.get()
         client = holder.client
         if client is None:
-            with holder.lock:
+            with unforked:
                 client = holder.client = holder.client or _make_client(self._url, self._service)
         return client
 

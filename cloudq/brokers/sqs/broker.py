@@ -86,7 +86,7 @@ class SqsBroker:
             declare_again=self._creator.declare_again,
         )
         self._releaser = Releaser(self._sender, self._settler, clock)
-        self._dead_letters = DeadLetters(self._sender, self._settler, clock)
+        self._dead_letters = DeadLetters(self._sender, self._settler, clock, self._creator.declare_again)
         self._topics = Topics(
             transport,
             sns or BotoTransport(SqsUrl(prefix=prefix), "sns"),

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from cloudq.brokers.sqs.boto import BotoTransport
@@ -13,7 +12,7 @@ from cloudq.brokers.sqs.transport import Transport
 from cloudq.brokers.sqs.urls import SqsUrl
 from cloudq.clock import SystemClock
 from cloudq.config import environment
-from cloudq.processes import PerProcess
+from cloudq.processes import PerProcess, unforked
 
 __all__ = ["ChosenTransport"]
 
@@ -22,7 +21,6 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Holder:
-    lock: threading.Lock = field(default_factory=threading.Lock)
     transport: Transport | None = None
 
 
@@ -50,7 +48,7 @@ class ChosenTransport:
 
     def close(self) -> None:
         holder = self._holders.get()
-        with holder.lock:
+        with unforked:
             transport, holder.transport = holder.transport, None
         if transport is not None:
             transport.close()
@@ -59,7 +57,7 @@ class ChosenTransport:
         holder = self._holders.get()
         transport = holder.transport
         if transport is None:
-            with holder.lock:
+            with unforked:
                 transport = holder.transport = holder.transport or _choose(self._url)
         return transport
 

@@ -71,10 +71,11 @@ class Creator:
         }
         self._create(queue.name, {**lease, "RedrivePolicy": json.dumps(policy)})
 
-    def declare_again(self, queue: str) -> None:
-        """Make a queue that was declared here and has gone since; another stays missing."""
+    def declare_again(self, queue: str) -> bool:
+        """Make a queue that was declared here and has gone since; another stays missing. Tells whether."""
         if queue in self._declared:
             self.declare(self._declared[queue])
+        return queue in self._declared
 
     def _create(self, queue: str, attributes: dict[str, str]) -> None:
         name = self._names.full(queue)

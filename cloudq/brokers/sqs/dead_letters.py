@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from cloudq.brokers.sqs import reasons
@@ -15,7 +15,7 @@ from cloudq.brokers.sqs.send import Sender
 from cloudq.brokers.sqs.settle import Settler, settled_in_parts
 from cloudq.clock import Clock
 from cloudq.delivery import Accepted, Answer, Delivery, NotSent, Outgoing, Reason, Sent, Unknown
-from cloudq.errors import BrokerError
+from cloudq.errors import BrokerError, QueueNotFoundError
 from cloudq.processes import PerProcess
 from cloudq.queues import FIFO_SUFFIX, dead_letter_name
 
@@ -34,12 +34,16 @@ class DeadLetters:
         sender: What sends them there.
         settler: What ends their leases.
         clock: Says when they died.
+        declare_again: Makes a queue and its dead-letter queue again, where queues are made; tells whether.
     """
 
-    def __init__(self, sender: Sender, settler: Settler, clock: Clock) -> None:
+    def __init__(
+        self, sender: Sender, settler: Settler, clock: Clock, declare_again: Callable[[str], bool]
+    ) -> None:
         self._sender = sender
         self._settler = settler
         self._clock = clock
+        self._declare_again = declare_again
         self._taken = PerProcess(lambda: CopiesTaken(clock))
 
     def move(self, dead: Sequence[tuple[Delivery, Reason]]) -> list[Answer]:
@@ -65,15 +69,23 @@ class DeadLetters:
         refused: dict[int, str] = {}
         for queue, members in by_queue.items():
             letters = [dead_letter_of(*dead[index], now) for index in members]
-            answers = zip(members, self._send_to(dead_letter_name(queue), letters), strict=True)
+            answers = zip(members, self._send_to(queue, letters), strict=True)
             refused |= {index: answer.why for index, answer in answers if not isinstance(answer, Sent)}
         return refused
 
     def _send_to(self, queue: str, letters: Sequence[Outgoing]) -> Sequence[Accepted]:
         try:
-            return self._sender.send(queue, letters)
+            return self._send_or_declare(queue, letters)
         except BrokerError as error:
             return [NotSent(str(error))] * len(letters)
+
+    def _send_or_declare(self, queue: str, letters: Sequence[Outgoing]) -> Sequence[Accepted]:
+        try:
+            return self._sender.send(dead_letter_name(queue), letters)
+        except QueueNotFoundError:
+            if not self._declare_again(queue):
+                raise
+            return self._sender.send(dead_letter_name(queue), letters)
 
     def _give_back(self, refused: Sequence[tuple[Delivery, Reason, str]]) -> list[Answer]:
         answers: list[Answer] = []

@@ -66,7 +66,7 @@ class Receiver:
         settler: Settler,
         clock: Clock,
         *,
-        declare_again: Callable[[str], None],
+        declare_again: Callable[[str], object],
     ) -> None:
         self._requests = requests
         self._settler = settler

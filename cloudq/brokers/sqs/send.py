@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cloudq.brokers.sqs.addresses import Addresses
@@ -15,7 +15,7 @@ from cloudq.delivery import Accepted, NotSent, Outgoing, Sent, Unknown
 from cloudq.errors import BrokerUnavailableError, MessageTooLargeError
 from cloudq.processes import PerProcess
 
-__all__ = ["Sender", "accepted"]
+__all__ = ["Sender", "submit"]
 
 
 class Sender:
@@ -36,16 +36,7 @@ class Sender:
     def send(self, queue: str, messages: Sequence[Outgoing]) -> list[Accepted]:
         """As `Broker.send`."""
         _check_sizes(queue, messages)
-        if not messages:
-            return []
-        refusals = [refusal(queue, message) for message in messages]
-        entries = [
-            entry_of(queue, message) for message, why in zip(messages, refusals, strict=True) if why is None
-        ]
-        answers = self._commit(queue).submit(entries)
-        raise_if_out_of_reach(answers)
-        told = map(accepted, answers)
-        return [next(told) if why is None else NotSent(why, retryable=False) for why in refusals]
+        return submit(queue, messages, self._commit(queue), entry_of) if messages else []
 
     def _commit(self, queue: str) -> GroupCommit:
         url = self._addresses.of(queue)  # here, so that a missing queue is told to each caller by itself
@@ -61,6 +52,29 @@ class Sender:
         return request_batch(request, self._clock, "SendMessageBatch", [entry.fields for entry in entries])
 
 
+def submit(
+    name: str,
+    messages: Sequence[Outgoing],
+    commit: GroupCommit,
+    entry: Callable[[str, Outgoing], Entry],
+) -> list[Accepted]:
+    """Send what AWS would take, all but what it would refuse for itself; an answer for each message.
+
+    Args:
+        name: The queue's or the topic's.
+        messages: What is sent.
+        commit: What sends it, with what others send at the same time.
+        entry: What a request says of a message.
+    """
+    refusals = [refusal(name, message) for message in messages]
+    answers = commit.submit(
+        [entry(name, message) for message, why in zip(messages, refusals, strict=True) if why is None]
+    )
+    raise_if_out_of_reach(answers)
+    told = map(_accepted, answers)
+    return [next(told) if why is None else NotSent(why, retryable=False) for why in refusals]
+
+
 def _check_sizes(queue: str, messages: Sequence[Outgoing]) -> None:
     for message in messages:
         size = size_bytes(message)
@@ -74,7 +88,7 @@ def _check_sizes(queue: str, messages: Sequence[Outgoing]) -> None:
             )
 
 
-def accepted(answer: Answered) -> Accepted:
+def _accepted(answer: Answered) -> Accepted:
     """What became of one message, of what became of its entry."""
     match answer:
         case Succeeded():

@@ -8,14 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 from cloudq.brokers.sqs.addresses import Addresses
-from cloudq.brokers.sqs.batches import Answered, raise_if_out_of_reach, request_batch
+from cloudq.brokers.sqs.batches import Answered, request_batch
 from cloudq.brokers.sqs.commit import GroupCommit
-from cloudq.brokers.sqs.entries import Entry, entry_of, refusal, size_bytes
+from cloudq.brokers.sqs.entries import Entry, entry_of, size_bytes
 from cloudq.brokers.sqs.names import Names
-from cloudq.brokers.sqs.send import accepted
+from cloudq.brokers.sqs.send import submit
 from cloudq.brokers.sqs.transport import Transport
 from cloudq.clock import Clock
-from cloudq.delivery import Accepted, NotSent, Outgoing
+from cloudq.delivery import Accepted, Outgoing
 from cloudq.errors import MessageTooLargeError
 from cloudq.processes import PerProcess
 from cloudq.queues import FIFO_SUFFIX, Queue
@@ -83,16 +83,7 @@ class Topics:
         # SNS holds nothing back, and knows no system attributes.
         prompt = [message._replace(delay=0.0) for message in messages]
         _check_sizes(topic, prompt)
-        if not messages:
-            return []
-        refusals = [refusal(topic, message) for message in prompt]
-        entries = [
-            _entry(topic, message) for message, why in zip(prompt, refusals, strict=True) if why is None
-        ]
-        answers = self._commit(topic).submit(entries)
-        raise_if_out_of_reach(answers)
-        told = map(accepted, answers)
-        return [next(told) if why is None else NotSent(why, retryable=False) for why in refusals]
+        return submit(topic, prompt, self._commit(topic), _entry) if prompt else []
 
     def close(self) -> None:
         """Let go of idle connections."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from cloudq.brokers.rests import Rests
 from cloudq.clock import Clock
 from cloudq.errors import BrokerError, QueueNotFoundError
+from cloudq.retry import Backoff
 
 __all__ = ["Troubles"]
 
-FIRST_PAUSE, LONGEST_PAUSE = 5.0, 60.0
-"""Seconds for which a queue isn't asked: doubled with each failure."""
+_REST = Backoff(base=5.0, max=60.0, jitter=False)
+"""For how long a queue isn't asked."""
 
 logger = logging.getLogger(__name__)
 
@@ -25,8 +27,8 @@ class Troubles:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._rests = Rests(_REST)
         self._pauses: dict[str, float] = {}
-        self._rests_until: dict[str, float] = {}
         self._missing: set[str] = set()
         self._has_answered: set[str] = set()
 
@@ -40,14 +42,12 @@ class Troubles:
 
     def worth_asking(self, queues: Sequence[str]) -> list[str]:
         """Those that don't rest; all, where all of them do, since whoever asks then has pauses of its own."""
-        now = self._clock.monotonic()
-        return [queue for queue in queues if now >= self._rests_until.get(queue, now)] or list(queues)
+        return self._rests.worth_asking(queues, self._clock.monotonic())
 
     def answered(self, queue: str) -> None:
         """It is well."""
         self._has_answered.add(queue)
-        if self._pauses.pop(queue, None) is not None:
-            self._rests_until.pop(queue, None)
+        if self._rests.answered(queue):
             self._missing.discard(queue)
             logger.info(
                 "queue %r is received from again", queue, extra={"action": "queue_back", "queue": queue}
@@ -55,9 +55,7 @@ class Troubles:
 
     def failed(self, queue: str, error: BrokerError) -> None:
         """Let it rest, longer each time."""
-        pause = min(LONGEST_PAUSE, 2 * self._pauses.get(queue, FIRST_PAUSE / 2))
-        self._pauses[queue] = pause
-        self._rests_until[queue] = self._clock.monotonic() + pause
+        self._pauses[queue] = self._rests.failed(queue, self._clock.monotonic())
         if isinstance(error, QueueNotFoundError):
             self._missing.add(queue)
 
@@ -66,7 +64,7 @@ class Troubles:
         logger.warning(
             "queue %r can't be received from, next try in %.0f s; others go on: %s",
             queue,
-            self._pauses.get(queue, FIRST_PAUSE),
+            self._pauses[queue],
             error,
             extra={"action": "queue_failed", "queue": queue},
         )

@@ -18,6 +18,7 @@ from cloudq.brokers.sqs.refusals import Refusal, error_of
 from cloudq.brokers.sqs.transport import AnswerLostError
 from cloudq.clock import Clock
 from cloudq.errors import BrokerUnavailableError
+from cloudq.processes import unforked
 
 __all__ = ["LeanTransport"]
 
@@ -91,7 +92,8 @@ class LeanTransport:
         self, operation: str, payload: bytes
     ) -> dict[str, Any] | Refused | BrokenError | UnreachableError | UnreadableError:
         credentials = self._credentials.get()
-        headers = self._signer.headers(operation, payload, credentials, self._clock.now() + self._offset)
+        with unforked:  # OpenSSL has locks, too, and what another thread holds a child would wait for
+            headers = self._signer.headers(operation, payload, credentials, self._clock.now() + self._offset)
         try:
             return read(*self._connections.post(headers, payload))
         except (BrokenError, UnreachableError, UnreadableError) as error:
@@ -124,7 +126,7 @@ class LeanTransport:
                 )
             case UnreachableError():
                 raise BrokerUnavailableError(
-                    f"SQS can't be reached in {place}: {given} Check the address and the network.",
+                    f"SQS can't be reached in {place}: {given}. Check the address and the network.",
                     queue=queue,
                 ) from given
             case _:
