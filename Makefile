@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help chaos browser-test habits-test client-suites demo moto-suite test check format bench-emulator bench-instructions bench-client bench-requests bench-tasks clean-install-test template build clean
+.PHONY: help chaos browser-test habits-test client-suites demo moto-suite test check format bench bench-footprint bench-emulator bench-instructions bench-client bench-requests bench-tasks clean-install-test template build clean
 
 help: ## what this project can do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -27,7 +27,7 @@ demo: $(VENV)/.demo ## real work through queues, a worker and a Lambda function,
 	@$(BIN)/python -m examples.demo
 
 test: check ## everything CI runs: check, then all tests but the slow suites
-	@$(BIN)/pytest -n auto
+	@$(BIN)/pytest -n auto --dist loadfile
 
 check: $(VENV)/.dev ## format, lint, types, import rules: seconds
 	@$(BIN)/ruff format --check .
@@ -41,24 +41,29 @@ format: $(VENV)/.dev ## put the code into the project's format
 template: $(VENV)/.dev ## write template.yaml anew from examples/shop
 	@$(BIN)/cloudq infra template -A examples.shop.tasks -o template.yaml
 
+bench: bench-tasks bench-requests bench-client bench-footprint bench-emulator bench-instructions ## all of them, into docs/benchmarks.md: an hour and a quarter
+
 bench-emulator: $(VENV)/.dev ## the emulator beside moto_server; eight minutes, one with BENCH=--quick
 	@$(BIN)/python -m benchmarks.emulator $(BENCH)
 
 bench-instructions: $(VENV)/.dev ## instructions of hot paths, by callgrind: two minutes, the same however busy it is
 	@$(BIN)/python -m benchmarks.instructions $(BENCH)
 
-.venv-peers/.done: benchmarks/tasks/peers.txt
+.venv-peers/.done: benchmarks/peers.txt
 	@$(PYTHON) -m venv .venv-peers
 	@.venv-peers/bin/pip --disable-pip-version-check --quiet install -r $< && touch $@
 
-bench-tasks: $(VENV)/.dev .venv-peers/.done ## cloudq's worker and sender beside those of others: half an hour
+bench-tasks: $(VENV)/.dev .venv-peers/.done ## cloudq's worker and sender beside those of others: half an hour; BENCH='--only redis' a third of it
 	@$(BIN)/python -m benchmarks.tasks $(BENCH)
 
 bench-client: $(VENV)/.dev ## requests to SQS a second of one process, cloudq's transport beside boto3: half a minute
 	@$(BIN)/python -m benchmarks.client $(BENCH)
 
-bench-requests: $(VENV)/.dev .venv-peers/.done ## requests to SQS for a task, ours and the peers', counted: ten minutes
+bench-requests: $(VENV)/.dev .venv-peers/.done ## requests to SQS for a task, ours and the peers', counted: a quarter of an hour
 	@$(BIN)/python -m benchmarks.requests $(BENCH)
+
+bench-footprint: $(VENV)/.dev .venv-peers/.done ## memory of workers and cost of imports, ours and the peers': two minutes
+	@$(BIN)/python -m benchmarks.footprint $(BENCH)
 
 browser-test: $(VENV)/.dev ## the emulator's page in headless Chromium, which it installs (apt-get) where there is none
 	@$(PIP) install -c constraints.txt -e '.[browser]'
@@ -78,6 +83,7 @@ chaos: $(VENV)/.dev ## 100,000 tasks on every broker, amid kill -9 of workers, c
 	@$(CHAOS) --broker sqlite $(ARGS)
 	@$(CHAOS) --broker redis $(ARGS)
 	@$(CHAOS) --broker rabbitmq $(ARGS)
+	@$(CHAOS) --broker rabbitmq-classic $(ARGS)
 	@$(CHAOS) --broker sqs $(ARGS)
 	@$(CHAOS) --broker sqs --faults $(ARGS)
 

@@ -24,6 +24,12 @@ def describe(packages: Sequence[str]) -> dict[str, str | int]:
     return {**described, **{package: version(package) for package in packages}}
 
 
+def peers() -> dict[str, str]:
+    """The versions of what is in the peers' environment."""
+    pinned = (Path(__file__).parent / "peers.txt").read_text().split()
+    return {name.partition("[")[0]: number for name, _, number in (line.partition("==") for line in pinned)}
+
+
 def _processor() -> str:
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):

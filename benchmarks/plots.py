@@ -17,6 +17,7 @@ def bars(
     *,
     unit: str,
     log: bool,
+    digits: int = 0,
 ) -> None:
     """Write a chart of horizontal bars.
 
@@ -27,6 +28,7 @@ def bars(
         series: For each name its values, one for each group.
         unit: What the values are in.
         log: Whether the axis is logarithmic.
+        digits: How many figures after the point are shown.
     """
     import matplotlib as mpl
 
@@ -39,7 +41,7 @@ def bars(
     for number, (name, values) in enumerate(series.items()):
         places = [group + number * height for group in range(len(groups))]
         drawn = axes.barh(places, values, height, label=name, color=_COLOURS[number % len(_COLOURS)])
-        axes.bar_label(drawn, [f"{value:,.0f}" for value in values], padding=3, fontsize=8)
+        axes.bar_label(drawn, [f"{value:,.{digits}f}" for value in values], padding=3, fontsize=8)
     axes.set_yticks([group + height * (len(series) - 1) / 2 for group in range(len(groups))], groups)
     axes.invert_yaxis()
     axes.set_xscale("log" if log else "linear")

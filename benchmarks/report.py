@@ -16,15 +16,16 @@ from typing import Any, Final, Protocol
 _HERE: Final = Path(__file__).parent
 _RESULTS: Final = _HERE / "results"
 _DOCS: Final = _HERE.parent / "docs"
-_PARTS: Final = ("emulator", "instructions", "tasks")
+PARTS: Final = ("tasks", "requests", "client", "footprint", "emulator", "instructions")
+"""In the order of the page."""
+
 _WIDTH: Final = 150
 """Columns that the widest table needs."""
 _INTRODUCTION: Final = """\
 # Benchmarks
 
-Written by `make bench-emulator`, `make bench-instructions` and `make bench-tasks`, each of which measures its
-part anew; the figures themselves are in `benchmarks/results/`. Absolute figures move with the machine. What
-counts is how those of one run compare.
+Written by `make bench`, or part by part by the command that each part names; the figures themselves are in
+`benchmarks/results/`. Absolute figures move with the machine. What counts is how those of one run compare.
 """
 
 
@@ -55,37 +56,50 @@ class Shown(Protocol):
         ...
 
 
-def show(part: str, results: Mapping[str, Any], *, save: bool) -> None:
-    """Print one part's results and, if they are to be kept, write them down.
+def show(part: str, results: Mapping[str, Any]) -> None:
+    """Print one part's results.
 
     Args:
         part: The part's name, one of the folders here.
         results: What its `shown.py` understands.
-        save: Whether to write `benchmarks/results` and `docs/benchmarks.md`.
     """
     for table in _shown(part).tables(results):
         _print(table)
-    if save:
-        _RESULTS.mkdir(exist_ok=True)
-        _path(part).write_text(json.dumps(results, indent=1) + "\n")
-        write()
+
+
+def saved(part: str) -> dict[str, Any]:
+    """One part's results that were kept; empty where there are none."""
+    return json.loads(_path(part).read_text()) if _path(part).exists() else {}
+
+
+def save(part: str, results: Mapping[str, Any]) -> None:
+    """Keep one part's results in `benchmarks/results`, and write `docs/benchmarks.md` anew."""
+    _RESULTS.mkdir(exist_ok=True)
+    _path(part).write_text(json.dumps(results, indent=1) + "\n")
+    write()
 
 
 def write() -> None:
     """Write docs/benchmarks.md from all the results there are."""
-    parts = [_page(part) for part in _PARTS if _path(part).exists()]
+    parts = [_page(part) for part in PARTS if _path(part).exists()]
     (_DOCS / "benchmarks.md").write_text("\n".join([_INTRODUCTION, *parts]))
 
 
+def tables(part: str) -> Sequence[str]:
+    """One part's tables, as they are in docs/benchmarks.md; none where nothing was kept."""
+    results = saved(part)
+    return [_markdown(table) for table in _shown(part).tables(results)] if results else []
+
+
 def _page(part: str) -> str:
-    results, shown = json.loads(_path(part).read_text()), _shown(part)
+    results, shown = saved(part), _shown(part)
     (_DOCS / "benchmarks").mkdir(exist_ok=True)
     plots = shown.plot(results, _DOCS / "benchmarks")
     machine = ", ".join(f"{name} {value}" for name, value in results["machine"].items())
     about = (_HERE / part / "about.md").read_text()
     pictures = "\n".join(f"![{title}](benchmarks/{name})\n" for name, title in plots)
-    tables = "\n".join(map(_markdown, shown.tables(results)))
-    return f"{about}\nMeasured on: {machine}.\n\n{pictures}\n{tables}"
+    body = "\n".join(tables(part))
+    return f"{about}\nMeasured on: {machine}.\n\n{pictures}\n{body}"
 
 
 def _markdown(table: Table) -> str:

@@ -1,15 +1,18 @@
-"""Prints SendMessageBatch requests a second of one process: python -m benchmarks.client [--quick]."""
+"""Measures SendMessageBatch requests a second of one process, and writes them down."""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from time import perf_counter, process_time
 from typing import Any, Final
 
 import click
 
+from benchmarks import report
 from benchmarks.emulator import servers
+from benchmarks.machine import describe
 from cloudq.brokers.sqs.boto import BotoTransport
 from cloudq.brokers.sqs.lean.credentials import EnvironmentCredentials
 from cloudq.brokers.sqs.lean.places import Place
@@ -29,10 +32,11 @@ _KEYS: Final = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
 
 @click.command()
-@click.option("--quick", is_flag=True, help="A tenth of the requests.")
+@click.option("--quick", is_flag=True, help="A tenth of the requests; nothing is written down.")
 def main(*, quick: bool) -> None:
     """Measure both, turn by turn, against a server that answers a constant; the best round of each."""
     count = 100 if quick else 1000
+    os.environ.update(_KEYS)  # noqa: TID251 - it's there that boto3 looks
     with servers.bare() as server:
         endpoint = f"http://localhost:{server.address[1]}"
         place = Place(endpoint, "us-east-1", EnvironmentCredentials(_KEYS.get))
@@ -45,10 +49,11 @@ def main(*, quick: bool) -> None:
             for name, transport in transports.items():
                 rate, cpu = _measure(transport, endpoint, count)
                 best[name] = max(best[name][0], rate), min(best[name][1], cpu)
-    for name, (rate, cpu) in best.items():
-        click.echo(f"{name:8}{rate:8,.0f} SendMessageBatch/s{cpu * 1e6:8,.0f} us of CPU each")
-    click.echo(f"{best['cloudq'][0] / best['boto3'][0]:.1f} x boto3's rate, by CPU "
-               f"{best['boto3'][1] / best['cloudq'][1]:.1f} x")  # fmt: skip
+    rows = [{"name": name, "per_second": rate, "cpu": cpu} for name, (rate, cpu) in best.items()]
+    results = {"machine": describe(["cloudq", "boto3"]), "rows": rows}
+    report.show("client", results)
+    if not quick:
+        report.save("client", results)
 
 
 def _measure(transport: Transport, endpoint: str, count: int) -> tuple[float, float]:

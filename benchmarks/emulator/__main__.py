@@ -72,7 +72,9 @@ def main(*, quick: bool) -> None:
     results["memory"] = scaling.memory(effort.kept, 1_024)
     results["flatness"] = scaling.flatness(effort.depth, effort.rounds, effort.seconds, effort.body_bytes)
     results["deep"] = effort.depth
-    report.show("emulator", results, save=not quick)
+    report.show("emulator", results)
+    if not quick:
+        report.save("emulator", results)
 
 
 def _rates(contenders: Sequence[Server], effort: Effort) -> list[dict[str, Any]]:

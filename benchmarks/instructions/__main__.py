@@ -40,7 +40,10 @@ def main(*, quick: bool) -> None:
         for name, scenario in SCENARIOS.items()
         if scenario.name
     ]
-    report.show("instructions", {"machine": describe(_PACKAGES), "rows": rows}, save=not quick)
+    results = {"machine": describe(_PACKAGES), "rows": rows}
+    report.show("instructions", results)
+    if not quick:
+        report.save("instructions", results)
 
 
 def _count(name: str, repetitions: int) -> int:

@@ -107,6 +107,65 @@ def _run(count: int) -> None:
     InlineWorker(_delay(count)).drain()
 
 
+def _hold(count: int) -> None:
+    from cloudq.delivery import Delivery, Done, Execution, Settled
+    from cloudq.worker.ledger import Ledger
+
+    ledger = Ledger(lease=60.0, must_keep=lambda _: True)
+    for child in (1, 2):
+        ledger.join(child, 5)
+    deliveries = [Delivery("work", str(number), b"{}", "receipt", 1) for number in range(10)]
+    done = Execution(Done(), "id", "add", seconds=0.001)
+    for now in map(float, range(count)):
+        ledger.room()
+        ledger.admit(deliveries, now)
+        for holdings in ledger.assign(now).values():
+            for holding in holdings:
+                ledger.finish(holding.tag, done)
+        for holding in ledger.due_records(now):
+            ledger.kept(holding.tag, done, now)
+        ledger.settle_at()
+        for holding in ledger.due_settlements(now):
+            ledger.settled(holding.tag, Settled(), now)
+
+
+def _delay_many(count: int) -> None:
+    from cloudq import App
+
+    app = App("bench", broker="memory://", environ={})
+
+    @app.task
+    def add(left: int, right: int) -> int:
+        return left + right
+
+    add.delay_many((number, 1) for number in range(count))
+
+
+def _send_to_redis(count: int) -> None:
+    from cloudq.brokers.redis.batches import sending
+    from cloudq.delivery import Outgoing
+
+    for number in range(count):
+        sending("q", "cloudq:1:{q}", [Outgoing(f"{number:036}", b"." * _BODY)], 0)
+
+
+def _execute(count: int) -> None:
+    from cloudq import App
+    from cloudq.codec import encode
+    from cloudq.execution import Context, execute
+    from cloudq.message import Message
+
+    app = App("bench", broker="memory://", environ={})
+
+    @app.task(name="add")
+    def add(left: int, right: int) -> int:
+        return left + right
+
+    body, context = encode(Message("1", "add", (1, 2), sent=1_800_000_000.0)), Context("q")
+    for _ in range(count):
+        execute(app, body, context)
+
+
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """What is counted.
@@ -129,7 +188,11 @@ SCENARIOS: Final = {
     "build": Scenario("", _build, "receive"),
     "delete": Scenario("emulator: DeleteMessageBatch of 10", _delete, "build"),
     "delay": Scenario("cloudq: `delay()` on memory://", _delay),
+    "delay_many": Scenario("cloudq: each call of `delay_many()` on memory://", _delay_many),
+    "send_to_redis": Scenario("cloudq: a message as Redis is sent it, up to the socket", _send_to_redis),
+    "execute": Scenario("cloudq: a child's part of a run, without results", _execute),
     "run": Scenario("cloudq: receive, execute, result, ack on memory://", _run, "delay"),
+    "hold": Scenario("cloudq: a worker's ledger, ten messages from receive to ack", _hold),
 }
 """All by name; one without a title only serves the next."""
 

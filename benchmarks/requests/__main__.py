@@ -1,65 +1,40 @@
-"""Counts requests and prints the table: python -m benchmarks.requests [--only cloudq] [--idle SECONDS]."""
+"""Counts requests to SQS for a task, and those of idle workers; writes them down."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import tempfile
 import urllib.request
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from tempfile import TemporaryDirectory
+from typing import Any, Final
 
 import click
 
-from benchmarks.emulator import servers
+from benchmarks import brokers, report, task_queues
+from benchmarks.machine import describe, peers
+from benchmarks.task_queues import CELERY, CLOUDQ, DRAMATIQ, TASKIQ, TaskQueue
+from benchmarks.workers import Setting, StalledError
 from cloudq.clock import SystemClock
-
-_PEERS: Final = Path(".venv-peers/bin").absolute()
-_OURS: Final = Path(sys.executable).parent
-_MODULES: Final = "benchmarks.requests.contenders"
-_LINE: Final = 8
-_PATIENCE: Final = 60.0
-"""Seconds for which a run may stand still before it is given up."""
 
 _SEND: Final = "SendMessage"
 _RECEIVE: Final = "ReceiveMessage"
+_IDLE: Final = 600.0
+_WARM: Final = 60.0
+"""Seconds of an idle worker that aren't counted: it starts."""
 
+_IDLE_AT_ONCE: Final = 4
 
-@dataclass(frozen=True, slots=True)
-class Contender:
-    """A task queue.
-
-    Args:
-        title: What the table calls it.
-        module: Its module in `contenders`.
-        bin: The environment it lives in.
-        command: What starts its worker, `{c}` standing for how many tasks it runs at once.
-    """
-
-    title: str
-    module: str
-    bin: Path
-    command: str
-
-
-CONTENDERS: Final = (
-    Contender("cloudq", "ours", _OURS, "cloudq worker -A {module}:app -c {c} -l warning"),
-    Contender(
-        "Celery", "celery_on_sqs", _PEERS,
-        "celery -A {module} worker -c {c} -l warning --without-gossip --without-mingle",
-    ),
-    Contender("dramatiq_sqs", "dramatiq_on_sqs", _PEERS, "dramatiq {module} -p 1 -t {c}"),
-    Contender(
-        "taskiq-aio-sqs", "taskiq_on_sqs", _PEERS,
-        "taskiq worker {module}:broker -w 1 --max-async-tasks {c} --max-threadpool-threads {c} "
-        "--ack-type when_executed",
-    ),
-)  # fmt: skip
+_CONTENDERS: Final[Mapping[TaskQueue, str]] = {
+    CLOUDQ: CLOUDQ.processes,
+    CELERY: CELERY.processes,
+    DRAMATIQ: DRAMATIQ.in_one,
+    TASKIQ: TASKIQ.in_one,
+}
+"""The task queues, and how each runs several tasks at once with one consumer of the queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,144 +43,123 @@ class Load:
 
     Args:
         title: What the table calls it.
-        how: The function that sends.
+        how: How it is sent, as `benchmarks.contenders.sender` says.
         count: How many tasks.
         seconds: How long each waits.
-        concurrency: How many run at once.
+        at_once: How many run at once.
     """
 
     title: str
     how: str
     count: int
     seconds: float
-    concurrency: int
+    at_once: int
+
+    @property
+    def task(self) -> tuple[Any, ...]:
+        """What the sender is told of the tasks."""
+        return ("nap", self.count, self.seconds) if self.seconds else ("noop", self.count)
 
 
-LOADS: Final = (
-    Load("no-op, batches, -c 4", "send", 2000, 0.0, 4),
-    Load("no-op, batches, -c 16", "send", 2000, 0.0, 16),
-    Load("20 ms, batches, -c 4", "send", 1000, 0.02, 4),
-    Load("20 ms, batches, -c 16", "send", 1000, 0.02, 16),
-    Load("200 ms, batches, -c 4", "send", 100, 0.2, 4),
-    Load("no-op, one by one from 32 threads, -c 4", "send_one_by_one", 2000, 0.0, 4),
+_LOADS: Final = (
+    Load("no-op, batches, 4 at once", "many", 2000, 0.0, 4),
+    Load("no-op, batches, 16 at once", "many", 2000, 0.0, 16),
+    Load("20 ms, batches, 4 at once", "many", 1000, 0.02, 4),
+    Load("20 ms, batches, 16 at once", "many", 1000, 0.02, 16),
+    Load("200 ms, batches, 4 at once", "many", 300, 0.2, 4),
+    Load("no-op, one by one from 32 threads, 4 at once", "at_once", 2000, 0.0, 4),
+    Load("no-op, one by one from 32 threads, 16 at once", "at_once", 2000, 0.0, 16),
 )
 
 
 @click.command()
-@click.option("--only", help="This contender alone.")
 @click.option(
-    "--idle", type=float, help="Count what cloudq's worker asks in so many idle seconds, and no more."
+    "--quick", is_flag=True, help="A tenth of the tasks, five idle seconds; nothing is written down."
 )
-def main(*, only: str | None, idle: float | None) -> None:
+@click.option(
+    "--only", type=click.Choice([queue.title for queue in _CONTENDERS]), help="This one alone; as above."
+)
+def main(*, quick: bool, only: str | None) -> None:
     """Count requests to SQS for a task, ours and the peers'."""
-    if idle is not None:
-        counts = _idle(CONTENDERS[0], idle)
-        click.echo(f"idle for {idle:g} s: {dict(counts)}, {60 * sum(counts.values()) / idle:.2f} a minute")
-        return
-    click.echo(f"{'':42}{'contender':17}{'a task':>8}{'sending':>9}{'receiving':>11}{'rest':>7}")
-    for load in LOADS:
-        for contender in CONTENDERS:
-            if only in (None, contender.title):
-                click.echo(_tried(load, contender))
+    if not task_queues.INSTALLED:
+        raise click.ClickException("the peers aren't installed: make bench-requests does it")
+    chosen = [queue for queue in _CONTENDERS if only in (None, queue.title)]
+    idle_seconds = 5.0 if quick else _IDLE
+    with ThreadPoolExecutor(len(chosen)) as threads:  # idle workers take no CPU: they wait meanwhile
+        idle = [(queue, threads.submit(_idle, queue, idle_seconds)) for queue in chosen]
+        rows = [_tried(load, queue, 10 if quick else 1) for load in _LOADS for queue in chosen]
+        click.echo("Waiting for the idle ones ...", err=True)
+        idle_rows = [{"title": queue.title, "a_minute": count.result()} for queue, count in idle]
+    machine = {**describe(["cloudq"]), **peers()}
+    results = {"machine": machine, "rows": rows, "idle": idle_rows, "idle_seconds": idle_seconds}
+    report.show("requests", results)
+    if not (quick or only):
+        report.save("requests", results)
 
 
-def _tried(load: Load, contender: Contender) -> str:
+def _tried(load: Load, queue: TaskQueue, part: int) -> dict[str, Any]:
+    click.echo(f"{load.title}, {queue.title}: ", nl=False, err=True)
+    row: dict[str, Any] = {"load": load.title, "title": queue.title}
+    small = Load(load.title, load.how, load.count // part, load.seconds, load.at_once)
     try:
-        return _row(load, contender, _count(contender, load))
-    except _StalledError as error:
-        return f"{load.title:42}{contender.title:17}{error}"
+        counts = _count(queue, small)
+    except StalledError as error:
+        click.echo(error, err=True)
+        return {**row, "stalled": str(error)}
+    parts = {
+        name: sum(number for operation, number in counts.items() if operation.startswith(prefix))
+        / small.count
+        for name, prefix in (("all", ""), ("sending", _SEND), ("receiving", _RECEIVE))
+    }
+    click.echo(f"{parts['all']:.3f} a task", err=True)
+    return {**row, **parts}
 
 
-class _StalledError(Exception):
-    """A worker ran nothing for a long time."""
+def _count(queue: TaskQueue, load: Load) -> Counter[str]:
+    """Requests from the first send until every task was run and the worker has stopped; see `_settled`.
+
+    The one task that is sent beforehand is run and counted with the others: a two-thousandth of them.
+    """
+    with TemporaryDirectory() as folder, brokers.empty("sqs", Path(folder)) as endpoint:
+        setting = _setting(queue, endpoint, Path(folder))
+        setting.send(load.how, *load.task)
+        with setting.worker(_CONTENDERS[queue], load.at_once) as worker:
+            worker.watch(load.count + 1)
+            counts = _requests(endpoint)
+        return _settled(counts, endpoint)
 
 
-def _row(load: Load, contender: Contender, counts: Counter[str]) -> str:
-    parts = [
-        sum(number for name, number in counts.items() if name.startswith(kind)) / load.count
-        for kind in ("", _SEND, _RECEIVE)
-    ]
-    all_of_them, sending, receiving = parts
-    rest = all_of_them - sending - receiving
-    return f"{load.title:42}{contender.title:17}{all_of_them:8.3f}{sending:9.3f}{receiving:11.3f}{rest:7.3f}"
-
-
-def _count(contender: Contender, load: Load) -> Counter[str]:
-    """Requests from the first send until every task was run and the worker has stopped."""
-    with servers.cloudq() as server, tempfile.TemporaryDirectory() as folder:
-        notes = Path(folder) / "notes"
-        notes.touch()
-        environment = _environment(f"http://localhost:{server.address[1]}", notes)
-        program = f"from {_MODULES}.{contender.module} import *\n{load.how}({load.count}, {load.seconds})"
-        subprocess.run([contender.bin / "python", "-c", program], env=environment, check=True)
-        with subprocess.Popen(
-            _command(contender, load.concurrency),
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        ) as worker:
-            try:
-                _await(notes, load.count)
-            finally:
-                counts = _requests(server)
-                worker.terminate()
-                worker.communicate(timeout=60)
-        return _settled(counts, server)
-
-
-def _settled(before: Counter[str], server: servers.Server) -> Counter[str]:
+def _settled(before: Counter[str], endpoint: str) -> Counter[str]:
     """The counts, with what was deleted after the last task; polls that find nothing are left out."""
-    after = _requests(server)
+    after = _requests(endpoint)
     after[_RECEIVE] = before[_RECEIVE]
     return after
 
 
-def _idle(contender: Contender, seconds: float) -> Counter[str]:
-    """What an idle worker asks, after its first minute."""
-    with servers.cloudq() as server, tempfile.TemporaryDirectory() as folder:
-        environment = _environment(f"http://localhost:{server.address[1]}", Path(folder) / "notes")
-        with subprocess.Popen(_command(contender, 4), env=environment) as worker:
-            SystemClock().sleep(60)
-            before = _requests(server)
-            SystemClock().sleep(seconds)
-            after = _requests(server)
-            worker.terminate()
-        return after - before
-
-
-def _command(contender: Contender, concurrency: int) -> Sequence[str]:
-    words = contender.command.format(module=f"{_MODULES}.{contender.module}", c=concurrency).split()
-    return [str(contender.bin / words[0]), *words[1:]]
-
-
-def _environment(endpoint: str, notes: Path) -> Mapping[str, str]:
-    return {
-        "PATH": os.environ["PATH"],  # noqa: TID251 - to pass on
-        "HOME": str(notes.parent),
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": endpoint,
-        "BENCH_NOTES": str(notes),
-        "PYTHONPATH": ".",
-    }
-
-
-def _await(notes: Path, count: int) -> None:
+def _idle(queue: TaskQueue, seconds: float) -> float:
+    """Requests a minute of an idle worker."""
     clock = SystemClock()
-    seen, changed = 0, clock.monotonic()
-    while seen < count:
-        clock.sleep(0.02)
-        if (now := len(set(notes.read_bytes().split()))) > seen:
-            seen, changed = now, clock.monotonic()
-        if clock.monotonic() - changed > _PATIENCE:
-            raise _StalledError(f"stalled after {seen} of {count} tasks")
+    with (
+        TemporaryDirectory() as folder,
+        brokers.empty("sqs", Path(folder)) as endpoint,
+        _setting(queue, endpoint, Path(folder)).worker(_CONTENDERS[queue], _IDLE_AT_ONCE),
+    ):
+        clock.sleep(min(_WARM, seconds))
+        before = _requests(endpoint)
+        clock.sleep(seconds)
+        after = _requests(endpoint)
+    return (after - before).total() * 60 / seconds
 
 
-def _requests(server: servers.Server) -> Counter[str]:
-    url = f"http://localhost:{server.address[1]}/_cloudq/requests"
-    with urllib.request.urlopen(url, timeout=30) as answer:
-        rows = json.load(answer)["requests"]
+def _setting(queue: TaskQueue, endpoint: str, folder: Path) -> Setting:
+    notes = folder / "notes"
+    notes.touch()
+    return Setting(queue, "sqs", endpoint, notes)
+
+
+def _requests(endpoint: str) -> Counter[str]:
+    with urllib.request.urlopen(f"{endpoint}/_cloudq/requests", timeout=30) as answer:  # noqa: S310 - ours
+        rows: Sequence[Mapping[str, Any]] = json.load(answer)["requests"]
     counts: Counter[str] = Counter()
     for row in rows:
         if row["service"] == "sqs":

@@ -1,27 +1,46 @@
-"""The contest's figures as a table and a plot."""
+"""The contest's figures as tables and a plot."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from benchmarks.plots import bars
 from benchmarks.report import Table
 
-_NAMES = {
+_NONE: Final = "–"  # noqa: RUF001 - a dash for none
+_NAMES: Final = {
     "sqlite": "SQLite",
     "sqs": "SQS through the emulator",
     "redis": "Redis",
     "rabbitmq-quorum": "RabbitMQ, quorum queues",
     "rabbitmq-classic": "RabbitMQ, classic queues",
 }
+_DRAINING: Final = (
+    "task queue", "tasks", "drained", "cloudq to it", "sent one by one", "cloudq to it", "sent with one call",
+    "cloudq to it", "worker's CPU a task",
+)  # fmt: skip
 
 
 def tables(results: Mapping[str, Any]) -> Sequence[Table]:
-    """One table for each broker; cloudq comes first in each, and the others are held against it."""
-    brokers = dict.fromkeys(row["broker"] for row in results["rows"])
-    return [_table(broker, results) for broker in brokers]
+    """Tables for each broker; cloudq comes first in each, and the others are held against it."""
+    rows = results["rows"]
+    by_broker = {name: [row for row in rows if row["broker"] == name] for name in _NAMES}
+    return list(_tables({name: mine for name, mine in by_broker.items() if mine}, results))
+
+
+def _tables(
+    by_broker: Mapping[str, Sequence[Mapping[str, Any]]], results: Mapping[str, Any]
+) -> Iterator[Table]:
+    for broker, rows in by_broker.items():
+        yield _draining(broker, rows)
+        if any(row["ages"] for row in rows):
+            yield _waiting(broker, rows)
+        if broker == "sqlite" and "syncs" in results:
+            yield _syncs(rows, results["syncs"])
+    if {"rabbitmq-quorum", "rabbitmq-classic"} <= set(by_broker):
+        yield _quorum(by_broker["rabbitmq-quorum"], by_broker["rabbitmq-classic"])
 
 
 def plot(results: Mapping[str, Any], folder: Path) -> Sequence[tuple[str, str]]:
@@ -32,38 +51,70 @@ def plot(results: Mapping[str, Any], folder: Path) -> Sequence[tuple[str, str]]:
         "sent one by one": [row["sent"] for row in results["rows"]],
         "sent with one call": [row["sent_many"] or 0.0 for row in results["rows"]],
     }
-    title = "No-op tasks a second, two children"
+    title = "No-op tasks a second, two processes"
     bars(folder / "tasks.svg", title, groups, series, unit="tasks/s", log=True)
     return [("tasks.svg", title)]
 
 
-def _table(broker: str, results: Mapping[str, Any]) -> Table:
-    rows = [row for row in results["rows"] if row["broker"] == broker]
+def _draining(broker: str, rows: Sequence[Mapping[str, Any]]) -> Table:
     ours = rows[0]
-    header = (
-        "task queue", "drained", "cloudq to it", "sent one by one", "cloudq to it", "sent with one call",
-        "worker's CPU a task",
-    )  # fmt: skip
-    has_more = bool(ours.get("ages"))
-    if has_more:
-        header = (*header, "call to run, p50", "p99", "50 ms each, 50 at once")
     cells = [
         (
             row["title"],
-            f"{row['drained']:,.0f}/s",
-            f"{ours['drained'] / row['drained']:.1f}",
-            f"{row['sent']:,.0f}/s",
-            f"{ours['sent'] / row['sent']:.1f}",
-            f"{row['sent_many']:,.0f}/s" if row["sent_many"] else "–",  # noqa: RUF001 - a dash for none
+            f"{row['count']:,}",
+            *_rate(ours, row, "drained"),
+            *_rate(ours, row, "sent"),
+            *_rate(ours, row, "sent_many"),
             f"{row['cpu'] * 1e6:,.0f} µs",
-            *(_more(row) if has_more else ()),
         )
         for row in rows
     ]
-    name = _NAMES[broker]
-    return Table(f"{name}, {results['tasks']:,} no-op tasks", header, cells)
+    return Table(f"{_NAMES[broker]}, no-op tasks, {max(row['date'] for row in rows)}", _DRAINING, cells)
 
 
-def _more(row: Mapping[str, Any]) -> tuple[str, ...]:
-    naps = f"{row['naps']:,.0f}/s" if row["naps"] else "–"  # noqa: RUF001 - a dash for none
-    return (*(f"{age / 1000:,.2f} ms" for age in row["ages"]), naps)
+def _rate(ours: Mapping[str, Any], row: Mapping[str, Any], figure: str) -> tuple[str, str]:
+    if not row[figure]:
+        return _NONE, _NONE
+    return f"{row[figure]:,.0f}/s", f"{ours[figure] / row[figure]:.1f}" if ours[figure] else _NONE
+
+
+def _waiting(broker: str, rows: Sequence[Mapping[str, Any]]) -> Table:
+    header = ("task queue", "call to run, p50", "p99", "50 ms each, 50 at once")
+    cells = [
+        (
+            row["title"],
+            *(f"{age / 1000:,.2f} ms" for age in row["ages"]),
+            f"{row['naps']:,.0f}/s" if row["naps"] else _NONE,
+        )
+        for row in rows
+        if row["ages"]
+    ]
+    return Table(f"{_NAMES[broker]}, tasks that come one by one, and tasks that wait", header, cells)
+
+
+def _syncs(rows: Sequence[Mapping[str, Any]], syncs: float) -> Table:
+    header = ("what", "a second", "of the disk's")
+    full = [
+        (f"{row['title']}, sent one by one", row["sent"]) for row in rows if row["title"].endswith("FULL")
+    ]
+    cells = [
+        (what, f"{rate:,.0f}", f"{rate / syncs:.2f}") for what, rate in [("fdatasync alone", syncs), *full]
+    ]
+    return Table("SQLite, forced to the disk at each send", header, cells)
+
+
+def _quorum(quorum: Sequence[Mapping[str, Any]], classic: Sequence[Mapping[str, Any]]) -> Table:
+    header = ("task queue", "drained", "sent one by one", "sent with one call")
+    others = {row["title"]: row for row in classic}
+    cells = [
+        (
+            row["title"],
+            *(
+                f"{row[figure] / others[row['title']][figure]:.2f}" if row[figure] else _NONE
+                for figure in ("drained", "sent", "sent_many")
+            ),
+        )
+        for row in quorum
+        if row["title"] in others
+    ]
+    return Table("RabbitMQ, a quorum queue's rate by a classic one's", header, cells)
