@@ -1,15 +1,17 @@
-"""What every test starts from: no settings from the shell, a clock that stands still, an app in memory."""
+"""What tests start from: no settings from the shell, a clock that stands still, an app in memory, a shell."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 import cloudq
 from cloudq.clock import FakeClock
+from tests.cli_runner import Shell
 
 # A machine that is busy with other tests is slow, not wrong.
 settings.register_profile("cloudq", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -36,3 +38,11 @@ def app(clock: FakeClock) -> Iterator[cloudq.App]:
     made = cloudq.App("test", broker="memory://", backend="memory://", environ={}, clock=clock)
     yield made
     made.close()
+
+
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    """Runs `cloudq` in a folder of the test's own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    return Shell(tmp_path)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
+
+from tests.http_server import Answering, serving
 
 
 @dataclass
@@ -32,10 +32,8 @@ def refusing_proxy(behind: str) -> Iterator[RefusingProxy]:
     """Run a proxy before an endpoint."""
     state, target = RefusingProxy(), urlsplit(behind)
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self):
+    class Handler(Answering):
+        def pass_on(self):
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             operation = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
             code = state.refusing.get(operation) or state.refusing.get("*")
@@ -45,6 +43,8 @@ def refusing_proxy(behind: str) -> Iterator[RefusingProxy]:
                 state.refused.append(operation)
                 told = {"__type": f"com.amazonaws.sqs#{code}", "message": f"{operation}: as the test says."}
                 self.answer(403, json.dumps(told).encode())
+
+        do_POST = pass_on  # noqa: N815 - http.server's name
 
         def forwarded(self, body):
             connection = http.client.HTTPConnection(target.hostname, target.port, timeout=40)
@@ -61,17 +61,5 @@ def refusing_proxy(behind: str) -> Iterator[RefusingProxy]:
                 self.end_headers()
                 self.wfile.write(content)
 
-        def log_message(self, *_):
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    state.endpoint = f"http://localhost:{server.server_address[1]}"
-    try:
+    with serving(Handler) as state.endpoint:
         yield state
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

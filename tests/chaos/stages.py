@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +16,8 @@ from typing import Protocol
 from cloudq.brokers.rabbitmq import connect, delays
 from cloudq.clock import SystemClock
 from cloudq.queues import Queue
-from tests.integration.worker_process import wait_until
+from tests.redis_server import free_port
+from tests.waiting import wait_until
 
 PATIENCE = 60.0
 
@@ -176,17 +175,22 @@ class RedisStage(_ServerStage):
 
 
 class RabbitStage(_ServerStage):
-    """A RabbitMQ node of its own: name, ports and folder."""
+    """A RabbitMQ node of its own: name, ports and folder.
+
+    Args:
+        folder: Where it keeps everything.
+        queue_type: `quorum` or `classic`.
+    """
 
     program = "rabbitmq-server"
     is_ordered = False
     debian = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
     """The server itself: Debian's command would run it as another user, in another folder."""
-    written_after = 2.0
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, queue_type: str) -> None:
         super().__init__(folder)
-        self.environment = {"CLOUDQ_BROKER_URL": f"amqp://guest:guest@127.0.0.1:{self.port}/"}
+        url = f"amqp://guest:guest@127.0.0.1:{self.port}/?queue_type={queue_type}"
+        self.environment = {"CLOUDQ_BROKER_URL": url}
         self._node = f"chaos{self.port}@localhost"
         self._has_queues = False
         (folder / "enabled_plugins").write_text("[].\n")
@@ -211,13 +215,15 @@ class RabbitStage(_ServerStage):
             self._declare_queues()
 
     def _declare_queues(self) -> None:
-        """RabbitMQ writes down half a second later which quorum queues it has; a kill before breaks them."""
+        """RabbitMQ writes down a little later which quorum queues it has; a kill before breaks them.
+
+        A delay's queues are made after the queue itself, and the broker waits until they are written down.
+        """
         broker = connect(self.environment["CLOUDQ_BROKER_URL"], clock=SystemClock())
         broker.declare(Queue("default"))
         shortest = (1 << 8) - 1  # the levels of short retries, all at once
         broker._links.get().topology.declare_delay("default", shortest * delays.UNIT_MS / 1000)
         broker.close()
-        time.sleep(self.written_after)
         self._has_queues = True
 
     def _is_up(self) -> bool:
@@ -230,13 +236,9 @@ class RabbitStage(_ServerStage):
             return False
 
 
-def missing_program(broker: str) -> str | None:
-    """What a broker's stage needs and this machine doesn't have."""
-    program = {"redis": RedisStage.program, "rabbitmq": RabbitStage.program}.get(broker)
-    return program if program and shutil.which(program) is None else None
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+PROGRAMS = {
+    "redis": RedisStage.program,
+    "rabbitmq": RabbitStage.program,
+    "rabbitmq-classic": RabbitStage.program,
+}
+"""What a broker's stage runs, and the machine has to have."""

@@ -123,7 +123,9 @@ def _held(lines: Sequence[str]) -> list[tuple[float, int]]:
         action = event.get("action")
         if action == "messages_received":
             held += event["count"]
-        elif action in _ENDS or action == "lease_lost":
+        elif action == "lease_lost":
+            held -= event["count"]
+        elif action in _ENDS:
             held -= 1
         else:
             continue

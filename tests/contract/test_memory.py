@@ -4,18 +4,7 @@ import pytest
 
 from cloudq.backends import memory as backends
 from cloudq.brokers import memory as brokers
-from cloudq.clock import FakeClock
 from cloudq.testing import BackendContract, BrokerContract
-
-
-@pytest.fixture
-def clock():
-    return FakeClock()
-
-
-@pytest.fixture
-def pass_time(clock):
-    return clock.advance
 
 
 class TestMemoryBroker(BrokerContract):

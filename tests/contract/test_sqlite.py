@@ -4,18 +4,7 @@ import pytest
 
 from cloudq.backends import sqlite as backends
 from cloudq.brokers import sqlite as brokers
-from cloudq.clock import FakeClock
 from cloudq.testing import BackendContract, BrokerContract
-
-
-@pytest.fixture
-def clock():
-    return FakeClock()
-
-
-@pytest.fixture
-def pass_time(clock):
-    return clock.advance
 
 
 @pytest.fixture

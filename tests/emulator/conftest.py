@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import threading
-import time
 import urllib.error
 import urllib.request
+import zipfile
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ import pytest
 from botocore.config import Config
 
 from cloudq_emulator.server import Server
+from tests.waiting import wait_until
 
 REGION = "eu-west-1"
 
@@ -54,11 +56,29 @@ class Emulator:
             with error:
                 return error.code, json.load(error)
 
+    def create_function(self, name, source, **options):
+        """Make a function whose module is this source; a client for Lambda."""
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            archive.writestr("app.py", source)
+        policy = json.dumps({"Version": "2012-10-17", "Statement": []})
+        role = self.client("iam").create_role(RoleName="role", AssumeRolePolicyDocument=policy)["Role"]["Arn"]
+        lambda_ = self.client("lambda")
+        lambda_.create_function(
+            FunctionName=name,
+            Role=role,
+            Handler="app.handler",
+            Runtime="python3.12",
+            Code={"ZipFile": buffer.getvalue()},
+            **options,
+        )
+        return lambda_
+
     def wait_for_polls(self, count):
         """Return once `count` long polls wait."""
-        deadline = time.monotonic() + 10
-        while self.control("GET", "/_cloudq/health")[1]["waiting"] != count:
-            assert time.monotonic() < deadline, f"there are not {count} long polls"
+        wait_until(
+            lambda: self.control("GET", "/_cloudq/health")[1]["waiting"] == count, f"{count} long polls"
+        )
 
     def clock(self, **order):
         """Move its clock."""

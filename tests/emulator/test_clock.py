@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import subprocess
 import sys
 import threading
 import time
-import zipfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +16,7 @@ import pytest
 import cloudq
 from cloudq.clock import SystemClock
 from cloudq_emulator import remote
+from tests.waiting import wait_until
 
 LATER = datetime(2040, 1, 1, tzinfo=UTC)
 ROLE = "arn:aws:iam::000000000000:role/role"
@@ -118,19 +117,7 @@ def test_what_sdks_compare_with_their_own_clock_stays_real(later):
 
 def test_functions_have_real_time_and_log_at_the_clocks(later):
     source = "import time\ndef handler(event, context): print('runs'); return time.time()"
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("app.py", source)
-    policy = json.dumps({"Version": "2012-10-17", "Statement": []})
-    role = later.client("iam").create_role(RoleName="role", AssumeRolePolicyDocument=policy)["Role"]["Arn"]
-    lambda_ = later.client("lambda")
-    lambda_.create_function(
-        FunctionName="now",
-        Role=role,
-        Handler="app.handler",
-        Runtime="python3.12",
-        Code={"ZipFile": buffer.getvalue()},
-    )
+    lambda_ = later.create_function("now", source)
 
     ran_at = json.load(lambda_.invoke(FunctionName="now")["Payload"])
 
@@ -282,13 +269,13 @@ def slow(folder):
         stderr=subprocess.DEVNULL,
     )
     try:
-        wait_for((tmp_path / "runs").exists)
+        wait_until((tmp_path / "runs").exists)
         for _ in range(5):
             before = extensions(cloudq_emulator)
             cloudq_emulator.clock.advance(40)
-            wait_for(lambda seen=before: extensions(cloudq_emulator) > seen)
+            wait_until(lambda seen=before: extensions(cloudq_emulator) > seen)
         (tmp_path / "go").touch()
-        wait_for(lambda: cloudq_emulator.messages("default") == [])
+        wait_until(lambda: cloudq_emulator.messages("default") == [])
     finally:
         worker.kill()
         worker.wait(timeout=20)
@@ -298,9 +285,3 @@ def slow(folder):
 def extensions(emulator):
     rows = [row for row in emulator.requests() if row["operation"].startswith("ChangeMessageVisibility")]
     return sum(row["count"] for row in rows)
-
-
-def wait_for(holds):
-    deadline = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < deadline, "it never came about"

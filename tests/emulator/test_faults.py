@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import json
 import socket
 import threading
 import time
 import urllib.parse
-import zipfile
 
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
@@ -356,20 +354,7 @@ def handler(event, context):
     boto3.client("sqs").send_message(QueueUrl=event["queue"], MessageBody="running")
     threading.Event().wait()
 """
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("app.py", source)
-    policy = json.dumps({"Version": "2012-10-17", "Statement": []})
-    role = emulator.client("iam").create_role(RoleName="role", AssumeRolePolicyDocument=policy)["Role"]["Arn"]
-    lambda_ = emulator.client("lambda")
-    lambda_.create_function(
-        FunctionName="orders",
-        Role=role,
-        Handler="app.handler",
-        Runtime="python3.12",
-        Timeout=30,
-        Code={"ZipFile": buffer.getvalue()},
-    )
+    lambda_ = emulator.create_function("orders", source, Timeout=30)
 
     def invoke(**event):
         answer = lambda_.invoke(FunctionName="orders", Payload=json.dumps(event))

@@ -17,6 +17,8 @@ from pathlib import Path
 import boto3
 import pytest
 
+from tests.needs import need_ipv6
+
 EMULATE = [sys.executable, "-m", "cloudq_emulator.cli"]
 CLIENTS = os.environ.get("CLOUDQ_TEST_CLIENTS", "")
 """Has `bin/aws`, `bin/awslocal` and `node_modules/@aws-sdk/client-sqs`; `make habits-test` makes one."""
@@ -105,20 +107,11 @@ def test_a_reset_in_motos_way_empties_all(emulator, sqs):
 
 def test_localhost_is_found_on_both_kinds_of_loopback(emulator):
     port = urllib.parse.urlsplit(emulator.endpoint).port
-    if not _has_ipv6():
-        pytest.skip("this machine has no IPv6 loopback")
+    need_ipv6()
 
     for address in ("127.0.0.1", "[::1]"):
         with urllib.request.urlopen(f"http://{address}:{port}/_cloudq/health", timeout=10) as answer:
             assert answer.status == 200
-
-
-def _has_ipv6():
-    try:
-        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
-    except OSError:
-        return False
-    return True
 
 
 def test_a_taken_port_is_told_with_who_holds_it(emulator, tmp_path):

@@ -8,7 +8,6 @@ import io
 import json
 import os
 import re
-import time
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from cloudq_emulator.lambda_.configuration import Configuration
 from cloudq_emulator.lambda_.environment import Surroundings
 from cloudq_emulator.lambda_.functions import Functions
 from cloudq_emulator.lambda_.killing import Killer
+from tests.waiting import wait_until
 
 SOURCE = """
 import os, subprocess, sys, time
@@ -233,14 +233,7 @@ def test_timeout_kills_the_process_and_what_it_started():
         "errorMessage": f"RequestId: {result.request_id} Error: Task timed out after 1.00 seconds",
     }
     child = int(re.search(r"child (\d+)", result.log_tail.decode())[1])
-    wait_until_gone(child)
-
-
-def wait_until_gone(pid: int) -> None:
-    until = time.monotonic() + 10
-    while not is_gone(pid):
-        assert time.monotonic() < until, f"process {pid} lives"
-        time.sleep(0.01)
+    wait_until(lambda: is_gone(child))
 
 
 def is_gone(pid: int) -> bool:
@@ -320,7 +313,9 @@ def test_deleted_function_leaves_no_process():
         await running.functions.stop()
         return pid
 
-    wait_until_gone(run(scenario))
+    pid = run(scenario)
+
+    wait_until(lambda: is_gone(pid))
 
 
 def test_stopping_ends_what_is_running():

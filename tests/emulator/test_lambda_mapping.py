@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import io
 import json
-import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
+
+from tests.waiting import wait_until
 
 SOURCE = """
 import json, os, time, urllib.request
@@ -117,14 +118,6 @@ def cloud(emulator, tmp_path):
     notes = tmp_path / "notes"
     notes.touch()
     return Cloud(emulator.client, notes)
-
-
-def wait_until(condition, seconds=15.0):
-    until = time.monotonic() + seconds
-    while not (result := condition()):
-        assert time.monotonic() < until, "it did not happen in time"
-        time.sleep(0.02)
-    return result
 
 
 def test_invoke_really_runs_the_function(cloud):

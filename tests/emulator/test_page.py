@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import json
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
-import zipfile
 from html.parser import HTMLParser
 
 import pytest
+
+from tests.waiting import wait_until
 
 ARN = "arn:aws:sqs:eu-west-1:000000000000:"
 
@@ -157,9 +156,7 @@ def test_a_redrive_is_seen_to_go_on_while_nobody_asks_sqs(emulator, sqs, get, po
     emulator.clock(scale=0.01)  # 500 a second become 5
     post("redrive", arn=f"{ARN}dead")
 
-    deadline = time.monotonic() + 20
-    while emulator.control("GET", "/_cloudq/queues/dead/messages")[1]["messages"]:
-        assert time.monotonic() < deadline, "nothing moves"
+    wait_until(lambda: not emulator.control("GET", "/_cloudq/queues/dead/messages")[1]["messages"])
     assert get(view("queue")).sections["counts"][-3:] == ["20", "0", "0"]
     assert "Messages" not in sqs.receive_message(QueueUrl=dead)
 
@@ -194,24 +191,11 @@ def test_requests_are_shown_as_they_come(sqs, queue, get):
 
 
 def test_functions_are_shown_with_their_last_lines(emulator, get):
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("app.py", "def handler(event, context): print('it ran')")
-    policy = json.dumps({"Version": "2012-10-17", "Statement": []})
-    role = emulator.client("iam").create_role(RoleName="role", AssumeRolePolicyDocument=policy)["Role"]["Arn"]
-    lambda_ = emulator.client("lambda")
-    lambda_.create_function(
-        FunctionName="orders",
-        Role=role,
-        Handler="app.handler",
-        Runtime="python3.12",
-        Code={"ZipFile": buffer.getvalue()},
-    )
+    source = "def handler(event, context): print('it ran')"
+    lambda_ = emulator.create_function("orders", source)
     lambda_.invoke(FunctionName="orders")
 
-    deadline = time.monotonic() + 10
-    while "it ran" not in "".join(get().sections["functions"]):
-        assert time.monotonic() < deadline, "its lines are never shown"
+    wait_until(lambda: "it ran" in "".join(get().sections["functions"]), "its lines")
     assert "orders" in get().sections["functions"]
 
 

@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.waiting import wait_until
+
 ALL = {"MessageSystemAttributeNames": ["All"], "MessageAttributeNames": ["All"]}
 
 
@@ -443,7 +445,7 @@ def test_long_polls_are_served_in_the_order_in_which_they_came(emulator, sqs, ur
             emulator.wait_for_polls(number + 1)
         for body in "abc":
             sqs.send_message(QueueUrl=url, MessageBody=body)
-            wait_for(lambda b=body: b in [got for _, got in served])
+            wait_until(lambda b=body: b in [got for _, got in served])
 
     assert served == [(0, "a"), (1, "b"), (2, "c")]
 
@@ -469,9 +471,8 @@ def test_messages_received_too_often_move_to_the_dead_letter_queue(emulator, sqs
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)  # ten thousand requests of boto3's take a minute on a busy machine
-def test_sixteen_receivers_get_each_of_fifty_thousand_messages_once(sqs, url):
-    total, got, lock = 50_000, [], threading.Lock()
+def test_sixteen_receivers_get_each_of_ten_thousand_messages_once(sqs, url):
+    total, got, lock = 10_000, [], threading.Lock()
     with ThreadPoolExecutor(16) as threads:
         list(threads.map(lambda start: send_hundred(sqs, url, start), range(0, total, 100)))
 
@@ -491,9 +492,3 @@ def send_hundred(sqs, url, start):
     for first in range(start, start + 100, 10):
         entries = [{"Id": str(n), "MessageBody": str(n)} for n in range(first, first + 10)]
         assert len(sqs.send_message_batch(QueueUrl=url, Entries=entries)["Successful"]) == 10
-
-
-def wait_for(condition, seconds=10.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it didn't happen in time"

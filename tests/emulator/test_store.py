@@ -5,17 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import logging
-import os
-import resource
 import shutil
-import signal
-import subprocess
-import sys
-import urllib.request
 from pathlib import Path
 
-import boto3
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -27,7 +19,7 @@ from cloudq_emulator.sqs.service import SqsService
 from cloudq_emulator.store import Journal, StoreError
 
 WHERE = {"account": "000000000000", "region": "eu-west-1"}
-EMULATE = [sys.executable, "-m", "cloudq_emulator.cli"]
+
 FIFO = {"FifoQueue": "true", "ContentBasedDeduplication": "true"}
 
 
@@ -421,39 +413,6 @@ async def step(one, handles, operation, queue, number):
                 assert one.after_a_crash().state() == one.state()
 
 
-def test_half_a_line_at_the_end_is_put_aside(tmp_path, caplog):
-    journal = Journal(tmp_path)
-    assert list(journal.read()) == []
-    journal.append([["a"]])
-    journal.append([["b"]])
-    journal.close()
-    path = tmp_path / "sqs.journal"
-    path.write_bytes(path.read_bytes()[:-3])
-
-    with caplog.at_level(logging.WARNING):
-        again = Journal(tmp_path)
-        assert list(again.read()) == [[["a"]]]
-    again.append([["c"]])
-    again.close()
-
-    assert [record.action for record in caplog.records] == ["journal_cut"]
-    assert (tmp_path / "sqs.journal.damaged").read_bytes() == b'[["b"'
-    assert list(Journal(tmp_path).read()) == [[["a"]], [["c"]]]
-
-
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [(b'[{"cloudq": "sqs", "version": 99}]\n', "of version 99"), (b"[1]\n", "is no journal")],
-)
-def test_a_journal_that_is_not_understood_is_not_touched(tmp_path, content, reason):
-    (tmp_path / "sqs.journal").write_bytes(content)
-
-    with pytest.raises(StoreError, match=reason):
-        list(Journal(tmp_path).read())
-
-    assert (tmp_path / "sqs.journal").read_bytes() == content
-
-
 @pytest.mark.parametrize(
     "row", [["what"], [], 3, ["gone", "x", 1], ["clock", 5], ["message", "x", None, [1]], ["queue"]]
 )
@@ -468,119 +427,3 @@ def test_a_row_that_means_nothing_is_told_of(tmp_path, row):
 
     with pytest.raises(StoreError, match="has a row that means nothing"):
         asyncio.run(restore())
-
-
-def test_a_folder_is_one_emulators(tmp_path):
-    Journal(tmp_path)
-
-    with pytest.raises(StoreError, match="in use by another"):
-        Journal(tmp_path)
-
-
-@pytest.fixture
-def start(tmp_path):
-    """Starts an emulator on the folder; gives it, what it said at its start, and a client."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CLOUDQ_"))}
-    environ = {**kept, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONUNBUFFERED": "1"}
-    with contextlib.ExitStack() as stack:
-
-        def start(*arguments, most_bytes=resource.RLIM_INFINITY):
-            command = [*EMULATE, "--port", "0", "--json", "--data", str(tmp_path / "data"), *arguments]
-            limited = ["prlimit", f"--fsize={most_bytes}", *command] if most_bytes > 0 else command
-            process = subprocess.Popen(limited, env=environ, stdout=subprocess.PIPE, text=True)
-            stack.callback(process.stdout.close)
-            stack.callback(process.wait)
-            stack.callback(process.kill)
-            told = json.loads(process.stdout.readline())
-            session = boto3.Session("a", "b", region_name="us-east-1")
-            client = session.client("sqs", endpoint_url=told["endpoint"])
-            stack.callback(client.close)
-            return process, told, client
-
-        yield start
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_what_was_sent_survives_whatever_ends_the_emulator(start, number):
-    process, told, sqs = start()
-    assert told["restored"] == {"queue_count": 0, "message_count": 0}
-    url = sqs.create_queue(QueueName="queue")["QueueUrl"]
-    sent = [sqs.send_message(QueueUrl=url, MessageBody=str(n))["MessageId"] for n in range(50)]
-    process.send_signal(number)
-    process.wait(timeout=20)
-
-    _, told, sqs = start()
-
-    assert told["restored"] == {"queue_count": 1, "message_count": 50}
-    url = sqs.get_queue_url(QueueName="queue")["QueueUrl"]
-    received = []
-    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-        received += [message["MessageId"] for message in messages]
-    assert received == sent
-
-
-@pytest.mark.slow
-def test_the_start_lines_say_what_was_restored_and_what_time_it_is(start, tmp_path):
-    process, told, sqs = start("--queue", "queue")
-    url = sqs.get_queue_url(QueueName="queue")["QueueUrl"]
-    sqs.send_message(QueueUrl=url, MessageBody="x")
-    order = urllib.request.Request(told["endpoint"] + "/_cloudq/clock", b'{"set": "2030-01-01T00:00:00Z"}')
-    urllib.request.urlopen(order, timeout=10).close()
-    sqs.list_queues()  # what the move changed is on the disk by now
-    process.kill()
-    process.wait(timeout=20)
-
-    command = [*EMULATE, "--port", "0", "--data", str(tmp_path / "data"), "--", "true"]
-    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=40, check=True)
-
-    first, second, *_ = done.stderr.splitlines()
-    assert f"1 queue and 1 message restored from {tmp_path / 'data'}, all else empty" in first
-    assert second.startswith("  clock: 2030-01-01 00:0")
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(shutil.which("prlimit") is None, reason="util-linux's prlimit bounds the file's size")
-def test_on_a_full_disk_nobody_is_told_that_a_message_is_kept_which_is_not(start):
-    process, told, sqs = start(most_bytes=20_000)
-    url = sqs.create_queue(QueueName="queue")["QueueUrl"]
-    sent = 0
-    with contextlib.suppress(sqs.exceptions.ClientError):
-        while sent < 200:
-            sqs.send_message(QueueUrl=url, MessageBody=300 * "a")
-            sent += 1
-    with pytest.raises(
-        sqs.exceptions.ClientError, match=r"InternalFailure.*can't be written: File too large"
-    ):
-        sqs.send_message(QueueUrl=url, MessageBody=300 * "a")
-    assert sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-    process.kill()
-    process.wait(timeout=20)
-
-    _, told, sqs = start()
-
-    assert 10 < sent < 200
-    assert told["restored"] == {"queue_count": 1, "message_count": sent}
-
-
-@pytest.mark.slow
-def test_a_template_finds_its_queues_again(start, tmp_path):
-    queue = {"QueueName": "made", "VisibilityTimeout": 70}
-    named = {"Type": "AWS::SQS::Queue", "Properties": queue}
-    template = tmp_path / "template.json"
-    template.write_text(json.dumps({"Resources": {"Made": named}}))
-    process, _, sqs = start("--template", str(template))
-    url = sqs.get_queue_url(QueueName="made")["QueueUrl"]
-    sqs.send_message(QueueUrl=url, MessageBody="x")
-    process.kill()
-    process.wait(timeout=20)
-    queue["VisibilityTimeout"] = 80
-    template.write_text(json.dumps({"Resources": {"Made": named}}))
-
-    _, told, sqs = start("--template", str(template))
-
-    assert told["restored"] == {"queue_count": 1, "message_count": 1}
-    url = sqs.get_queue_url(QueueName="made")["QueueUrl"]
-    got = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-    assert (got["VisibilityTimeout"], got["ApproximateNumberOfMessages"]) == ("80", "1")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from tests.cli_runner import Shell
-
 TASKS = """
 import cloudq
 
@@ -14,13 +12,6 @@ app = cloudq.App("bakery", queues=[cloudq.Queue("ovens", consumer="lambda")])
 @app.task(queue="orders")
 def order(loaf: str) -> None: ...
 """
-
-
-@pytest.fixture
-def shell(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
-    return Shell(tmp_path)
 
 
 @pytest.fixture

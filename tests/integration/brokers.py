@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+import cloudq
 from cloudq.queues import Queue
-from tests.emulator_process import emulator_process
+from tests.emulator_process import EmulatorProcess
 from tests.rabbitmq_server import URL, delete, pika_connection
 from tests.redis_server import redis_url
 
@@ -18,7 +19,9 @@ BROKERS = ["sqlite", "redis", "rabbitmq", "sqs"]
 
 
 @contextmanager
-def environment_of(broker: str, folder: Path) -> Iterator[dict[str, str]]:
+def environment_of(
+    broker: str, folder: Path, emulator: Callable[[], EmulatorProcess]
+) -> Iterator[dict[str, str]]:
     """What an app on this broker has in its environment: a default queue and results of its own."""
     results = f"sqlite:///{folder / 'results.db'}?synchronous=normal"
     default = f"trial-{uuid.uuid4().hex[:8]}"
@@ -32,8 +35,7 @@ def environment_of(broker: str, folder: Path) -> Iterator[dict[str, str]]:
         case "sqlite":
             yield {**environment, "CLOUDQ_BROKER_URL": f"sqlite:///{folder / 'queue.db'}?synchronous=normal"}
         case "sqs":
-            with emulator_process() as emulator:
-                yield {**environment, **emulator.environment, "CLOUDQ_BROKER_URL": "sqs://"}
+            yield {**environment, **emulator().environment, "CLOUDQ_BROKER_URL": "sqs://"}
         case "redis":
             with redis_url() as url:
                 yield {**environment, "CLOUDQ_BROKER_URL": url}
@@ -57,3 +59,9 @@ def in_this_process(environment: dict[str, str]) -> Iterator[None]:
         for name, value in environment.items():
             patch.setenv(name, value)
         yield
+
+
+def is_empty(app: cloudq.App) -> bool:
+    """Whether the default queue holds nothing."""
+    stats = app.broker.stats(app.conf.settings.task_default_queue)
+    return stats.ready + stats.leased + stats.delayed == 0

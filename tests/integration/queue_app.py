@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import cloudq
+from cloudq.tasks import BoundTask
 
 LEVELS = os.environ.get("TRIAL_LEVELS", "levels")
 FIRST, SECOND = f"{LEVELS}-first", f"{LEVELS}-second"
@@ -31,3 +33,16 @@ def mark_first(path: str) -> None:
 @app.task(queue=SECOND)
 def mark_second(path: str) -> None:
     leave(path, "second")
+
+
+@app.task(queue=FIRST)
+def hold_first(path: str) -> None:
+    """Runs until a file is there."""
+    leave(path, "holding")
+    while not Path(f"{path}.go").exists():
+        time.sleep(0.01)
+
+
+@app.task(queue=FIRST, bind=True)
+def count_first(self: BoundTask, path: str) -> None:
+    leave(path, f"attempt {self.request.retries + 1}")

@@ -12,24 +12,9 @@ import cloudq
 from cloudq.codec import decode
 from cloudq.errors import BackendUnavailableError, ConfigurationError, MessageTooLargeError
 from cloudq.testing import InlineWorker
-from tests.emulator_process import emulator_process
 
 BUCKET = "claims"
 LARGE = "x" * 2_000_000
-
-
-@pytest.fixture(scope="module")
-def running():
-    with emulator_process() as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def emulator(running, monkeypatch):
-    for name, value in running.environment.items():
-        monkeypatch.setenv(name, value)
-    running.control("POST", "/_cloudq/reset")
-    return running
 
 
 @pytest.fixture

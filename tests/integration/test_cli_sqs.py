@@ -6,11 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
-
-from tests.emulator_process import EmulatorProcess, emulator_process
 
 APP = """
 import cloudq
@@ -23,15 +20,8 @@ def add(x: int, y: int) -> int:
 """
 
 
-@pytest.fixture(scope="module")
-def emulator() -> Iterator[EmulatorProcess]:
-    with emulator_process() as running:
-        yield running
-
-
 @pytest.fixture
 def cloudq(emulator, tmp_path):
-    emulator.control("POST", "/_cloudq/reset")
     (tmp_path / "cli_sqs_app.py").write_text(APP)
 
     def run(*words, **variables):

@@ -2,44 +2,25 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import worker_app
 
 import cloudq
-from cloudq.app import load
 from cloudq.delivery import Outgoing
 from tests.cli_runner import Shell
-from tests.integration.brokers import BROKERS, environment_of, in_this_process
-from tests.integration.worker_process import HERE, WorkerProcess, lines, wait_until
-
-sys.path.insert(0, str(HERE))
+from tests.integration.worker_process import HERE, Start, WorkerProcess, lines
+from tests.waiting import wait_until
 
 Run = Callable[..., Any]
 
 
-@pytest.fixture(params=BROKERS)
-def environment(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, str]]:
-    with environment_of(request.param, tmp_path) as environment, in_this_process(environment):
-        yield environment
-
-
 @pytest.fixture
-def app(environment: dict[str, str]) -> Iterator[cloudq.App]:
-    sys.modules.pop("worker_app", None)  # its settings are read once, and these are this test's
-    app = load("worker_app")
-    yield app
-    app.close()
-
-
-@pytest.fixture
-def worker(app: cloudq.App, environment: dict[str, str], tmp_path: Path) -> Iterator[WorkerProcess]:
-    worker = WorkerProcess(tmp_path / "worker.log", environment, "-c", "2")
-    yield worker
-    worker.kill_group()
+def worker(app: cloudq.App, start: Start) -> WorkerProcess:
+    return start("-c", "2")
 
 
 @pytest.fixture
@@ -58,8 +39,7 @@ def test_a_message_that_is_put_back_starts_its_attempts_anew(
     app: cloudq.App, worker: WorkerProcess, command: Run, tmp_path: Path
 ):
     path = tmp_path / "lines"
-    task = app.tasks["worker_app.fail_until_mended"]
-    results = [task.delay(str(path), number) for number in range(3)]
+    results = [worker_app.fail_until_mended.delay(str(path), number) for number in range(3)]
     queue = app.conf.settings.task_default_queue
 
     def dead() -> int:

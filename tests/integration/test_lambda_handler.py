@@ -15,7 +15,7 @@ import pytest
 import cloudq
 from cloudq.clock import SystemClock
 from cloudq.queues import Queue
-from tests.emulator_process import EmulatorProcess, emulator_process
+from tests.waiting import wait_until
 
 SOURCE = """
 import cloudq
@@ -67,25 +67,10 @@ class Deployed:
     def stats(self, queue="jobs"):
         return self.app.broker.stats(queue)
 
-    def eventually(self, condition: Callable[[], bool]) -> None:
-        clock = SystemClock()
-        until = clock.monotonic() + PATIENCE
-        while not condition():
-            assert clock.monotonic() < until, self.stats()
-            clock.sleep(0.02)
-
-
-@pytest.fixture(scope="module")
-def emulator() -> Iterator[EmulatorProcess]:
-    with emulator_process() as running:
-        yield running
-
 
 @pytest.fixture
 def deployed(emulator, tmp_path, monkeypatch) -> Iterator[Deployed]:
-    emulator.control("POST", "/_cloudq/reset")
     environment = {
-        **emulator.environment,
         "CLOUDQ_BROKER_URL": f"sqs://?prefix={PREFIX}",
         "CLOUDQ_RESULT_BACKEND": f"sqlite:///{tmp_path}/results.db",
     }
@@ -143,7 +128,7 @@ def test_tasks_run_in_a_function_and_their_results_come_back(deployed):
     results = deployed.jobs.double.delay_many([(n,) for n in range(12)])
 
     assert results.get(timeout=PATIENCE) == [2 * n for n in range(12)]
-    deployed.eventually(lambda: deployed.stats().leased == deployed.stats().ready == 0)
+    wait_until(lambda: deployed.stats().leased == deployed.stats().ready == 0)
 
 
 def test_failures_return_after_their_backoff_and_not_after_the_visibility_timeout(deployed):
@@ -158,7 +143,7 @@ def test_what_cannot_succeed_lies_in_the_dead_letter_queue_with_its_reason(deplo
 
     with pytest.raises(cloudq.TaskFailedError, match="never works"):
         result.get(timeout=PATIENCE)
-    deployed.eventually(lambda: deployed.stats().dead == 1)
+    wait_until(lambda: deployed.stats().dead == 1)
     (letter,) = deployed.app.broker.receive(["jobs-dead"], limit=1, lease=30, wait=5)
     assert (letter.reason.code, letter.reason.error) == ("failed", "RuntimeError: never works")
     assert "in give_up" in letter.reason.traceback
@@ -170,7 +155,7 @@ def test_body_of_a_stranger_is_dead_lettered(deployed):
 
     sqs.send_message(QueueUrl=url, MessageBody="hello")
 
-    deployed.eventually(lambda: deployed.stats().dead == 1)
+    wait_until(lambda: deployed.stats().dead == 1)
     assert deployed.jobs.double.delay(4).get(timeout=PATIENCE) == 8
 
 

@@ -4,79 +4,36 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import worker_app
 
 import cloudq
 from cloudq.delivery import Outgoing
 from cloudq.queues import Queue
-from tests.integration.worker_process import HERE, WorkerProcess, children_of, is_alive, lines, wait_until
-
-sys.path.insert(0, str(HERE))
-import worker_app
+from tests.integration.brokers import is_empty
+from tests.integration.worker_process import Start, children_of, is_alive, lines
+from tests.waiting import wait_until
 
 DUMMY_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "dummy", "AWS_SECRET_ACCESS_KEY": "dummy"}
-
-SPILLED = ("Traceback", "Exception ignored")
-
-Start = Callable[..., WorkerProcess]
 
 SHARED = [["--pool", "thread", "-c4"], ["--pool", "asyncio", "-c4"], ["--pool", "gevent", "-c4"]]
 """Pools that run several tasks in one process."""
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'queue.db'}?synchronous=normal"
-
-
-@pytest.fixture
-def app(url: str) -> Iterator[cloudq.App]:
-    """The tasks' app, pointed at this test's file."""
-    app = worker_app.app
-    app.close()
-    app.conf.update("command line", {"broker_url": url, "result_backend": url})
-    yield app
-    app.close()
-
-
-@pytest.fixture
-def start(url: str, tmp_path: Path) -> Iterator[Start]:
-    started: list[WorkerProcess] = []
-
-    def start_worker(*options: str, lease: float = 60.0, **environment: str) -> WorkerProcess:
-        environ = {
-            "CLOUDQ_BROKER_URL": url,
-            "CLOUDQ_RESULT_BACKEND": url,
-            "CLOUDQ_TASK_LEASE": str(lease),
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            **environment,
-        }
-        worker = WorkerProcess(tmp_path / f"worker{len(started)}.log", environ, *options)
-        started.append(worker)
-        return worker
-
-    yield start_worker
-    for worker in started:
-        worker.kill_group()
-    spilled = [line for worker in started for line in lines(worker.log) if line.startswith(SPILLED)]
-    assert not spilled, "an error of the worker itself"
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "lines"
-
-
-def is_empty(app: cloudq.App) -> bool:
-    stats = app.broker.stats("default")
-    return stats.ready + stats.leased + stats.delayed == 0
+def environment(tmp_path: Path) -> dict[str, str]:
+    url = f"sqlite:///{tmp_path / 'queue.db'}?synchronous=normal"
+    return {
+        "CLOUDQ_BROKER_URL": url,
+        "CLOUDQ_RESULT_BACKEND": url,
+        "CLOUDQ_TASK_LEASE": "60",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    }
 
 
 @pytest.mark.parametrize(
@@ -111,34 +68,6 @@ def test_a_burst_ends_when_the_queue_is_empty(app: cloudq.App, start: Start, pat
     assert is_empty(app)
 
 
-def test_nothing_is_lost_when_the_worker_is_killed_amid_200_tasks(app: cloudq.App, start: Start, path: Path):
-    worker_app.mark.delay_many([(str(path), number, 0.01) for number in range(200)])
-    worker = start("-c", "4", lease=2)
-    wait_until(lambda: len(lines(path)) >= 40, "forty runs")
-    children = worker.children()
-
-    worker.send_signal(signal.SIGKILL)
-    worker.wait()
-    wait_until(lambda: not any(map(is_alive, children)), "the orphans' end")
-    again = start("-c", "4", lease=2)
-
-    wait_until(lambda: is_empty(app), "the empty queue")
-    runs = Counter(map(int, lines(path)))
-    assert sorted(runs) == list(range(200))
-    assert sum(runs.values()) - 200 <= 30, "more ran twice than the worker can have held"
-    assert again.stop() == 0
-
-
-def test_a_message_whose_child_is_killed_is_run_again_at_once(app: cloudq.App, start: Start, path: Path):
-    worker = start("-c", "1")
-
-    result = worker_app.die_once.delay(str(path))
-
-    assert result.get(timeout=20) == "alive"
-    assert lines(path) == ["receive 1", "receive 2"]
-    assert "its process was ended by SIGKILL" in worker.events("child_ended")[0]["message"]
-
-
 def test_what_else_a_killed_child_held_is_run_once(app: cloudq.App, start: Start, path: Path):
     worker = start("-c", "2")
     worker_app.start_then_mark.delay_many([(str(path), number, 0.5) for number in range(4)])
@@ -163,19 +92,9 @@ def test_a_message_that_keeps_killing_its_process_is_dead_lettered(app: cloudq.A
     assert result.state == "PENDING"
 
 
-def test_a_run_past_its_time_limit_is_killed_and_counted(app: cloudq.App, start: Start, path: Path):
-    start("-c", "1")
-
-    result = worker_app.too_long.delay(str(path))
-
-    with pytest.raises(cloudq.TaskFailedError, match=r"ran longer than its time limit of 0\.3 s"):
-        result.get(timeout=20)
-    assert lines(path) == ["run", "run"]
-
-
 def test_a_lease_is_kept_while_its_task_runs(app: cloudq.App, start: Start, path: Path):
-    start("-c", "1", lease=1)
-    start("-c", "1", lease=1)
+    start("-c", "1", CLOUDQ_TASK_LEASE="1")
+    start("-c", "1", CLOUDQ_TASK_LEASE="1")
 
     result = worker_app.mark.delay(str(path), 1, seconds=4.0)
 
@@ -218,6 +137,49 @@ def test_a_second_signal_does_not_wait(app: cloudq.App, start: Start, path: Path
 
     assert worker.wait(patience=10) == 0
     assert worker.events("worker_hurried")
+    assert app.broker.stats("default").ready == 1
+
+
+def test_a_terminal_that_closes_is_no_hurry_though_it_says_so_twice(
+    app: cloudq.App, start: Start, path: Path
+):
+    worker = start("-c", "1")
+    worker_app.start_then_mark.delay(str(path), 1, 1.0)
+    wait_until(lambda: lines(path), "the first run")
+
+    os.killpg(worker.pid, signal.SIGHUP)
+    wait_until(lambda: worker.events("worker_stopping"), "the signal's effect")
+    os.killpg(worker.pid, signal.SIGHUP)
+
+    assert worker.wait() == 0
+    assert lines(path) == ["started 1", "ended 1"]
+    assert is_empty(app)
+
+
+def test_sigquit_ends_what_runs_and_gives_it_back(app: cloudq.App, start: Start, path: Path):
+    worker = start("-c", "1", "--grace", "60")
+    worker_app.start_then_mark.delay(str(path), 1, 60.0)
+    wait_until(lambda: lines(path), "the first run")
+
+    os.killpg(worker.pid, signal.SIGQUIT)
+
+    assert worker.wait(patience=10) == 0
+    assert app.broker.stats("default").ready == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+def test_a_signal_amid_the_import_leaves_nothing_behind(start: Start, tmp_path: Path, number: int):
+    seen = tmp_path / "importing"
+    text = f"import pathlib, time\npathlib.Path({str(seen)!r}).touch()\ntime.sleep(60)\n"
+    (tmp_path / "slow_import.py").write_text(text, encoding="utf-8")
+    worker = start(app="slow_import", PYTHONPATH=str(tmp_path))
+    wait_until(seen.exists, "the import")
+    (forkserver,) = worker.forkservers()
+
+    worker.send_signal(number)
+
+    assert worker.wait(patience=10) == 1
+    assert not is_alive(forkserver)
 
 
 def test_a_killed_forkserver_is_replaced(app: cloudq.App, start: Start, path: Path):
@@ -228,6 +190,19 @@ def test_a_killed_forkserver_is_replaced(app: cloudq.App, start: Start, path: Pa
     os.kill(forkserver, signal.SIGKILL)
 
     assert worker_app.add.delay(2, 2).get(timeout=20) == 4
+
+
+def test_a_forkserver_killed_with_children_that_are_not_ready_counts_as_one_early_death(
+    app: cloudq.App, start: Start
+):
+    worker = start("--pool", "gevent", "-c", "4", "--processes", "4")
+    wait_until(lambda: len(worker.children()) == 4, "children that start")
+    (forkserver,) = worker.forkservers()
+
+    os.kill(forkserver, signal.SIGKILL)
+
+    assert worker_app.add.delay(1, 1).get(timeout=30) == 2
+    assert not worker.events("worker_stopping")
 
 
 def test_a_task_that_forks_ends_once(app: cloudq.App, start: Start, path: Path):

@@ -43,6 +43,15 @@ def start_then_mark(path: str, number: int, seconds: float) -> None:
     leave(path, f"ended {number}")
 
 
+@app.task
+def wait_at_gate(path: str) -> None:
+    """Ends when a file beside `path` is there."""
+    leave(path, "waits")
+    while not Path(path).with_suffix(".gate").exists():
+        time.sleep(0.01)
+    leave(path, "passed")
+
+
 @app.task(bind=True, retries=2, backoff=0.05)
 def third_time_lucky(self: BoundTask) -> int:
     if self.request.retries < 2:
@@ -179,3 +188,17 @@ def pid_after(path: str, kib: int = 0) -> int:
     block = b"x" * (kib * 1024)
     leave(path, os.getpid())
     return os.getpid() if block is not None else 0
+
+
+@app.task
+def print_in_parts(seconds: float) -> None:
+    sys.stdout.write("first half, ")
+    sys.stdout.flush()
+    time.sleep(seconds)
+    sys.stdout.write("second half\n")
+
+
+@app.task(retries=0)
+def columns() -> tuple[bool, int]:
+    """What a task sees of the terminal."""
+    return sys.stderr.isatty(), os.get_terminal_size(sys.stderr.fileno()).columns

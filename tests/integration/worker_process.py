@@ -8,21 +8,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.waiting import PATIENCE
+
 HERE = Path(__file__).parent
-PATIENCE = 30.0
-
-
-def wait_until(condition: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
-    until = time.monotonic() + patience
-    while not (value := condition()):
-        assert time.monotonic() < until, f"{what}: not after {patience:g} s"
-        time.sleep(0.02)
-    return value
 
 
 def lines(path: Path) -> list[str]:
@@ -85,6 +77,10 @@ class WorkerProcess:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
+
+
+Start = Callable[..., WorkerProcess]
+"""Starts a worker with these options, and with these variables besides."""
 
 
 def is_alive(pid: int) -> bool:
