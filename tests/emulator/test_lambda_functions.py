@@ -10,7 +10,6 @@ import os
 import re
 import zipfile
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -20,6 +19,7 @@ from cloudq_emulator.lambda_.configuration import Configuration
 from cloudq_emulator.lambda_.environment import Surroundings
 from cloudq_emulator.lambda_.functions import Functions
 from cloudq_emulator.lambda_.killing import Killer
+from tests.processes import is_alive
 from tests.waiting import wait_until
 
 SOURCE = """
@@ -233,16 +233,7 @@ def test_timeout_kills_the_process_and_what_it_started():
         "errorMessage": f"RequestId: {result.request_id} Error: Task timed out after 1.00 seconds",
     }
     child = int(re.search(r"child (\d+)", result.log_tail.decode())[1])
-    wait_until(lambda: is_gone(child))
-
-
-def is_gone(pid: int) -> bool:
-    """A killed orphan stays as a zombie until init has reaped it."""
-    status = Path(f"/proc/{pid}/status")
-    try:
-        return "State:\tZ" in status.read_text()
-    except FileNotFoundError:
-        return True
+    wait_until(lambda: not is_alive(child))
 
 
 def test_next_invocation_after_a_timeout_starts_anew():
@@ -315,7 +306,7 @@ def test_deleted_function_leaves_no_process():
 
     pid = run(scenario)
 
-    wait_until(lambda: is_gone(pid))
+    wait_until(lambda: not is_alive(pid))
 
 
 def test_stopping_ends_what_is_running():

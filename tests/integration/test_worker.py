@@ -14,7 +14,8 @@ import cloudq
 from cloudq.delivery import Outgoing
 from cloudq.queues import Queue
 from tests.integration.brokers import is_empty
-from tests.integration.worker_process import Start, children_of, is_alive, lines
+from tests.integration.worker_process import Start, lines
+from tests.processes import children_of, is_alive
 from tests.waiting import wait_until
 
 DUMMY_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "dummy", "AWS_SECRET_ACCESS_KEY": "dummy"}
@@ -185,7 +186,7 @@ def test_a_signal_amid_the_import_leaves_nothing_behind(start: Start, tmp_path: 
 def test_a_killed_forkserver_is_replaced(app: cloudq.App, start: Start, path: Path):
     worker = start("-c", "1")
     assert worker_app.add.delay(1, 1).get(timeout=20) == 2
-    forkserver = int(Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text(encoding="utf-8"))
+    (forkserver,) = children_of(worker.pid)
 
     os.kill(forkserver, signal.SIGKILL)
 

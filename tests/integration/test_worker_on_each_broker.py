@@ -11,7 +11,8 @@ import worker_app
 
 import cloudq
 from tests.integration.brokers import is_empty
-from tests.integration.worker_process import Start, is_alive, lines
+from tests.integration.worker_process import Start, lines
+from tests.processes import is_alive
 from tests.waiting import wait_until
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.processes import children_of
 from tests.waiting import PATIENCE
 
 HERE = Path(__file__).parent
@@ -81,16 +82,3 @@ class WorkerProcess:
 
 Start = Callable[..., WorkerProcess]
 """Starts a worker with these options, and with these variables besides."""
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
-
-
-def children_of(pid: int) -> list[int]:
-    path = Path(f"/proc/{pid}/task/{pid}/children")
-    return [int(child) for child in path.read_text(encoding="utf-8").split()] if path.exists() else []

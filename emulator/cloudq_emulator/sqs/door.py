@@ -15,7 +15,7 @@ from cloudq_emulator.sqs.protocol import json, kinds, query, query_as_json
 from cloudq_emulator.sqs.refusals import INVALID_ACTION, MALFORMED_REQUEST
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Awaitable, Coroutine
     from types import ModuleType
 
     from cloudq_emulator.caller import Caller
@@ -110,14 +110,18 @@ class SqsDoor:
             self._counts.add("sqs", operation, queue, error.status)
             return exchange.refuse(error)
         if isinstance(answer, Reception):
-            return self._answer_later(operation, call, answer, exchange)
+            return self._answer_later(operation, call, self._service.polls.wait(answer), exchange)
         self._counts.add("sqs", operation, call.touched.name if call.touched else "", 200)
         return exchange.accept(answer)
 
     async def _answer_later(
-        self, operation: str, call: Call, reception: Reception, exchange: _JsonExchange | _QueryExchange
+        self,
+        operation: str,
+        call: Call,
+        coming: Awaitable[dict[str, Any]],
+        exchange: _JsonExchange | _QueryExchange,
     ) -> Response:
-        answer = await self._service.polls.wait(reception)
+        answer = await coming
         self._counts.add("sqs", operation, call.touched.name if call.touched else "", 200)
         return exchange.accept(answer)
 

@@ -60,23 +60,25 @@ class LongPolls:
         """How many wait."""
         return sum(map(len, self._polls.values()))
 
-    async def wait(self, reception: Reception) -> dict[str, Any]:
-        """Wait until `reception` finds messages or its time is over.
+    def wait(self, reception: Reception) -> asyncio.Future[dict[str, Any]]:
+        """Wait, from this very moment, until `reception` finds messages or its time is over.
 
         Its time is over on the movable clock or in reality, whichever is first: with the clock frozen a
-        client still gets its answer before it gives up on the connection.
+        client still gets its answer before it gives up on the connection. Who no longer wants the answer
+        cancels it.
         """
-        poll = _Poll(
-            reception, self._clock.now() + reception.wait, asyncio.get_running_loop().create_future()
-        )
+        loop = asyncio.get_running_loop()
+        poll = _Poll(reception, self._clock.now() + reception.wait, loop.create_future())
+        # Race: entered by a task, it would miss what arrives before the loop comes to that task.
         self._enter(poll)
-        try:
-            async with asyncio.timeout(reception.wait):
-                return await poll.answer
-        except TimeoutError:
-            return {}
-        finally:
+        real_end = loop.call_later(reception.wait, _answer, poll, {})
+
+        def leave(_: object) -> None:
+            real_end.cancel()
             self._leave(poll)
+
+        poll.answer.add_done_callback(leave)
+        return poll.answer
 
     def became_ready(self, queue: Queue) -> None:
         """A watched queue has a message; it is handed out by `serve`, once the operation is through."""
