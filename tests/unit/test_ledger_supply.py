@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from cloudq.delivery import Settled
 from cloudq.worker.ledger import Ledger
 from cloudq.worker.ledger.endings import LINGER
@@ -28,6 +30,15 @@ def test_quick_tasks_are_held_ahead():
     run(ledger, 1, seconds=0.0001)
 
     assert ledger.room() > 100
+
+
+@pytest.mark.parametrize(("slots", "ahead"), [(1, 0), (2, 0), (5, 5), (50, 50)])
+def test_the_more_slots_a_child_has_the_more_waits_in_it_for_the_next_free_one(slots: int, ahead: int):
+    ledger = ledger_with(200, slots=slots)
+    for tag in tags(ledger.assign(0.0)[0]):
+        run(ledger, tag, seconds=0.05)
+
+    assert len(ledger.assign(0.0)[0]) == slots + ahead
 
 
 def test_nothing_is_asked_for_without_children():

@@ -9,7 +9,8 @@ HORIZON = 0.05
 PAID_HORIZON = 1.0
 """The same where each request is paid for: enough to fill requests, and not so much that it is hoarding."""
 CHILD_HORIZON = 0.01
-"""Seconds of work that wait in a child behind what runs; a slow task holds them up."""
+"""Seconds of work that wait in a child behind what runs, for each of its slots, up to `HORIZON`: a slow task
+holds them up in a child that has one slot, and takes one of many from them in another."""
 MOST_AHEAD = 1000
 MOST_IN_CHILD = 250
 MOST_UNSETTLED = 1000
@@ -36,7 +37,7 @@ class Supply:
 
     def window(self, slots: int) -> int:
         """How many messages a child with so many slots should have."""
-        return slots + self._ahead(slots, CHILD_HORIZON, MOST_IN_CHILD)
+        return slots + self._ahead(slots, min(HORIZON, CHILD_HORIZON * slots), MOST_IN_CHILD)
 
     def room(self, slots: int, *, unfinished: int, finished: int, size_bytes: int) -> int:
         """How many more messages to ask for; 0 until there is room worth a request.
