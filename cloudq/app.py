@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, Unpack, cast
 from cloudq.backends.base import Backend
 from cloudq.brokers.base import Broker, QueueStats
 from cloudq.clock import Clock, clock_of
-from cloudq.codec import encode
 from cloudq.config import CLOCK, Conf
 from cloudq.delivery import Accepted, Outgoing
 from cloudq.errors import (
@@ -31,7 +30,7 @@ from cloudq.processes import unforked
 from cloudq.queues import Queue, base_name, priority_of, route
 from cloudq.results import ResultStore
 from cloudq.sending import Place, failure, failures
-from cloudq.tasks import AsyncTask, Call, Task, TaskOptions
+from cloudq.tasks import AsyncTask, Calls, Task, TaskOptions
 
 if TYPE_CHECKING:  # a Lambda function has no use for it
     from cloudq.claims import Claims
@@ -171,13 +170,13 @@ class App:
         """The queue that a task's messages go to unless the call names another."""
         return task.options.queue or self._routed(task).get("queue") or self.conf.settings.task_default_queue
 
-    def place_of(self, call: Call) -> str:
-        """The queue on the broker that a call goes to: its queue, or a level of priority of that.
+    def place_of(self, calls: Calls) -> str:
+        """The queue on the broker that calls go to: their queue, or a level of priority of that.
 
         Raises:
             ArgumentError: The queue has no such level.
         """
-        task, name, priority = self._tasks[call.message.task], call.queue, call.priority
+        task, name, priority = self._tasks[calls.task], calls.queue, calls.priority
         if name is None:
             routed = self._routed(task)
             name = task.options.queue or routed.get("queue") or self.conf.settings.task_default_queue
@@ -293,45 +292,38 @@ class App:
                     raise
         return counts
 
-    def send(self, calls: Sequence[Call]) -> None:
-        """Put calls into their queues or topics.
+    def send(self, calls: Calls) -> None:
+        """Put calls into their queue or topic.
 
         Raises:
-            ArgumentError: A queue doesn't have the priority that is asked for.
+            ArgumentError: The queue doesn't have the priority that is asked for.
             NotAcceptedError: Some weren't taken, or it isn't sure; the text says how many and why.
             BrokerError: The broker can't be reached or has no such queue.
         """
-        places: dict[tuple[Any, ...], Place] = {}
-        by_place: defaultdict[Place, list[Outgoing]] = defaultdict(list)
-        for call in calls:
-            leads = call.message.task, call.queue, call.topic, call.priority
-            place = places.get(leads) or places.setdefault(leads, self._place(call))
-            by_place[place].append(self._outgoing(call))
-        for place, messages in by_place.items():
-            if (error := failure(place, messages, self._put(place, messages))) is not None:
-                raise error
+        if not calls.ids:
+            return
+        place, messages = self._place(calls), self._outgoing(calls)
+        if (error := failure(place, messages, self._put(place, messages))) is not None:
+            raise error
 
-    async def asend(self, calls: Sequence[Call]) -> None:
+    async def asend(self, calls: Calls) -> None:
         """As `send`, without blocking the event loop: calls of one turn of the loop share requests."""
         await self._shared_sends.send(calls)
 
-    def send_each(self, batches: Sequence[Sequence[Call]]) -> list[Exception | None]:
+    def send_each(self, batches: Sequence[Calls]) -> list[Exception | None]:
         """Send several callers' calls together; of each caller what `send` would raise, or None."""
         errors: list[Exception | None] = [None] * len(batches)
-        by_place: defaultdict[Place, defaultdict[int, list[Outgoing]]]
-        by_place = defaultdict(lambda: defaultdict(list))
+        by_place: defaultdict[Place, dict[int, list[Outgoing]]] = defaultdict(dict)
         for index, calls in enumerate(batches):
             try:
-                placed = [(self._place(call), self._outgoing(call)) for call in calls]
+                if calls.ids:
+                    by_place[self._place(calls)][index] = self._outgoing(calls)
             except CloudqError as error:
                 errors[index] = error
-            else:
-                for place, message in placed:
-                    by_place[place][index].append(message)
         for place, groups in by_place.items():
             found = failures(place, list(groups.values()), functools.partial(self._put, place))
             for index, error in zip(groups, found, strict=True):
-                errors[index] = errors[index] or error
+                errors[index] = error
         return errors
 
     @functools.cached_property
@@ -357,8 +349,8 @@ class App:
         if backend is not None:
             backend.close()
 
-    def _place(self, call: Call) -> Place:
-        return Place(self.place_of(call)) if call.topic is None else Place(call.topic, is_topic=True)
+    def _place(self, calls: Calls) -> Place:
+        return Place(self.place_of(calls)) if calls.topic is None else Place(calls.topic, is_topic=True)
 
     def _put(self, place: Place, messages: Sequence[Outgoing]) -> list[Accepted]:
         if place.is_topic:
@@ -401,19 +393,16 @@ class App:
                 self._claims = Claims(store_of(url, self.backend))
             return self._claims
 
-    def _outgoing(self, call: Call) -> Outgoing:
-        limits = self.broker.limits
-        longest = limits.max_delay if call.topic is None else limits.max_topic_delay
-        largest = limits.max_body_bytes if call.topic is None else limits.max_topic_body_bytes
-        body, claims = encode(call.message), self.claims
-        return Outgoing(
-            id=call.message.id,
-            body=body if claims is None else claims.checked(call.message, body, largest),
-            # What a broker can't hold as long as asked comes back early; its eta then sends it round again.
-            delay=call.delay if longest is None else min(call.delay, longest),
-            group=call.group,
-            deduplication_id=call.deduplication_id,
-        )
+    def _outgoing(self, calls: Calls) -> list[Outgoing]:
+        limits, bodies = self.broker.limits, calls.bodies
+        longest = limits.max_delay if calls.topic is None else limits.max_topic_delay
+        largest = limits.max_body_bytes if calls.topic is None else limits.max_topic_body_bytes
+        if (claims := self.claims) is not None:
+            bodies = [claims.checked(one, body, largest) for one, body in zip(calls.ids, bodies, strict=True)]
+        # What a broker can't hold as long as asked comes back early; its eta then sends it round again.
+        delay = calls.delay if longest is None else min(calls.delay, longest)
+        group, key = calls.group, calls.deduplication_id
+        return [Outgoing(one, body, delay, group, key) for one, body in zip(calls.ids, bodies, strict=True)]
 
     def _connect_broker(self) -> Broker:
         settings = self.conf.settings

@@ -59,7 +59,7 @@ class Claims:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def checked(self, message: Message, body: bytes, limit: int | None) -> bytes:
+    def checked(self, id: str, body: bytes, limit: int | None) -> bytes:
         """What is to travel: the body, or, where it is too large, the message that says where it lies.
 
         Raises:
@@ -67,7 +67,7 @@ class Claims:
         """
         if limit is None or len(body) <= limit - ROOM:
             return body
-        return encode(message._replace(ref=self._store.put(message.id, body)))
+        return encode(decode(body)._replace(ref=self._store.put(id, body)))
 
     def fetched(self, message: Message) -> Message | None:
         """The message with what lies at its `ref`; None where that has gone.

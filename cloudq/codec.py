@@ -19,7 +19,7 @@ from typing import Any, cast
 from cloudq.errors import DecodeError, EncodeError, UnknownVersionError
 from cloudq.message import Message
 
-__all__ = ["VERSION", "decode", "encode"]
+__all__ = ["VERSION", "Writer", "decode", "encode"]
 
 VERSION = 1
 
@@ -61,6 +61,9 @@ _instants_of = attrgetter(*_INSTANTS)
 _BEHIND_REF = ("next", "on_error")
 """What lies where `ref` says, with the arguments, and is not written beside it."""
 
+_UNWRITABLE = (TypeError, ValueError, OverflowError, RecursionError)
+"""What writing raises for what is no JSON."""
+
 
 def encode(message: Message) -> bytes:
     """Write a message.
@@ -68,31 +71,69 @@ def encode(message: Message) -> bytes:
     Raises:
         EncodeError: An argument is no JSON value; the text names the task.
     """
-    try:
-        text = _written(message, _JSON)
-        if not text.isascii() and _NO_CHARACTERS.search(text):
-            text = _written(message, _ASCII)
-        return text.encode()
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise EncodeError(f"A call of {message.task!r} can't travel as JSON: {error}.") from error
+    return Writer(message).write(message.id, list(message.args), dict(message.kwargs))
 
 
-def _written(message: Message, as_json: _Json) -> str:
-    parts = [f'{{"v":{VERSION},"id":{as_json.quote(message.id)},"task":{as_json.quote(message.task)}']
-    if message.ref is None:
-        named = as_json.write(dict(message.kwargs)) if message.kwargs else "{}"
-        parts.append(f',"args":{as_json.write(list(message.args))},"kwargs":{named}')
-    if any(values := _optional_of(message)):
-        behind = () if message.ref is None else _BEHIND_REF
-        given = zip(_OPTIONAL, values, strict=True)
-        parts += [
-            f',"{name}":{as_json.write(value)}' for name, value in given if value and name not in behind
-        ]
-    for name, at in zip(_INSTANTS, _instants_of(message), strict=True):
-        if at is not None:
-            parts.append(f',"{name}":"{_instant(at)}"')
-    parts.append("}")
-    return "".join(parts)
+class Writer:
+    """Writes messages that differ in their ids and arguments alone: what they share is put in words once.
+
+    Args:
+        like: One of them.
+
+    Raises:
+        EncodeError: What they share is no JSON.
+    """
+
+    def __init__(self, like: Message) -> None:
+        self._like = like
+        try:
+            self._frame = _Frame(like, _JSON)
+        except _UNWRITABLE as error:
+            raise self._refusal(error) from error
+
+    def write(self, id: str, args: list[Any], kwargs: dict[str, Any]) -> bytes:
+        """Write one; its arguments are left out where the others say by `ref` where theirs lie.
+
+        Raises:
+            EncodeError: An argument is no JSON value; the text names the task.
+        """
+        try:
+            text = self._frame.filled(id, args, kwargs)
+            if not text.isascii() and _NO_CHARACTERS.search(text):
+                text = _Frame(self._like, _ASCII).filled(id, args, kwargs)
+            return text.encode()
+        except _UNWRITABLE as error:
+            raise self._refusal(error) from error
+
+    def _refusal(self, error: Exception) -> EncodeError:
+        return EncodeError(f"A call of {self._like.task!r} can't travel as JSON: {error}.")
+
+
+class _Frame:
+    """The text that messages share."""
+
+    def __init__(self, like: Message, as_json: _Json) -> None:
+        self._json = as_json
+        self._has_arguments = like.ref is None
+        self._task = f',"task":{as_json.quote(like.task)}'
+        parts: list[str] = []
+        if any(values := _optional_of(like)):
+            behind = () if like.ref is None else _BEHIND_REF
+            given = zip(_OPTIONAL, values, strict=True)
+            parts = [
+                f',"{name}":{as_json.write(value)}' for name, value in given if value and name not in behind
+            ]
+        for name, at in zip(_INSTANTS, _instants_of(like), strict=True):
+            if at is not None:
+                parts.append(f',"{name}":"{_instant(at)}"')
+        self._rest = "".join(parts) + "}"
+
+    def filled(self, id: str, args: list[Any], kwargs: dict[str, Any]) -> str:
+        as_json, given = self._json, ""
+        if self._has_arguments:
+            named = as_json.write(kwargs) if kwargs else "{}"
+            given = f',"args":{as_json.write(args)},"kwargs":{named}'
+        return f'{{"v":{VERSION},"id":{as_json.quote(id)}{self._task}{given}{self._rest}'
 
 
 def decode(data: bytes) -> Message:

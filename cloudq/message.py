@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-__all__ = ["Message", "copy_id", "derived_id", "new_id"]
+__all__ = ["Message", "copy_id", "derived_id", "new_id", "new_ids"]
 
 
-_VARIANT = "89ab"
-"""The digit that begins with the two bits of RFC 9562's variant."""
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+"""A digit of noise as one that begins with the two bits of RFC 9562's variant."""
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -72,8 +72,17 @@ def new_id(now: float) -> str:
     Args:
         now: Seconds since the epoch.
     """
-    stamp, noise = f"{int(now * 1000) & 0xFFFFFFFFFFFF:012x}", os.urandom(10).hex()
-    return f"{stamp[:8]}-{stamp[8:]}-7{noise[:3]}-{_VARIANT[int(noise[3], 16) & 3]}{noise[4:7]}-{noise[7:19]}"
+    return new_ids(now, 1)[0]
+
+
+def new_ids(now: float, count: int) -> list[str]:
+    """So many of what `new_id` makes, in no order among themselves."""
+    stamp, noise = f"{int(now * 1000) & 0xFFFFFFFFFFFF:012x}", os.urandom(10 * count).hex()
+    head = f"{stamp[:8]}-{stamp[8:]}-7"
+    return [
+        f"{head}{one[:3]}-{_VARIANT[one[3]]}{one[4:7]}-{one[7:19]}"
+        for one in (noise[at : at + 20] for at in range(0, 20 * count, 20))
+    ]
 
 
 def copy_id(id: str, queue: str) -> str:

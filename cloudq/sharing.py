@@ -13,14 +13,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from cloudq.processes import PerProcess
-from cloudq.tasks import Call
+from cloudq.tasks import Calls
 
 __all__ = ["SharedSends"]
 
 IDLE = 10.0
 """Seconds without work after which the thread ends; the next call starts another."""
 
-SendEach = Callable[[Sequence[Sequence[Call]]], Sequence[Exception | None]]
+SendEach = Callable[[Sequence[Calls]], Sequence[Exception | None]]
 """Sends several callers' calls together; of each caller what went wrong, or None."""
 
 logger = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 class _Waiting:
     """One coroutine that waits for its calls to be sent."""
 
-    calls: Sequence[Call]
+    calls: Calls
     future: asyncio.Future[None]
 
 
@@ -53,7 +53,7 @@ class SharedSends:
         self._publisher = PerProcess(lambda: _Publisher(send_each))
         self._local = threading.local()
 
-    async def send(self, calls: Sequence[Call]) -> None:
+    async def send(self, calls: Calls) -> None:
         """Send calls, together with what others send in this turn of the loop.
 
         Who is cancelled before the turn ends has sent nothing; after that the calls may be sent.

@@ -23,13 +23,14 @@ from cloudq.call_options import (
     topic_of,
 )
 from cloudq.clock import Clock
+from cloudq.codec import Writer
 from cloudq.errors import ResultError, Retry
-from cloudq.message import Message, copy_id, new_id
+from cloudq.message import Message, copy_id, new_id, new_ids
 from cloudq.request import Request, running
 from cloudq.results import AsyncResult, GroupResult, ResultStore
 from cloudq.retry import RetryPolicy
 
-__all__ = ["AsyncTask", "BoundTask", "Call", "Sender", "Task", "TaskOptions"]
+__all__ = ["AsyncTask", "BoundTask", "Calls", "Sender", "Task", "TaskOptions"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -56,20 +57,24 @@ class TaskOptions:
     priority: int | None = None
 
 
-class Call(NamedTuple):
-    """A message on its way, with what the broker must know of it.
+class Calls(NamedTuple):
+    """Calls of one task on their way, with what the broker must know of them: it is the same of all.
 
     Args:
-        message: The message.
-        queue: Its queue; None follows the task's option and the app's routes.
-        delay: Seconds before it can be received.
+        task: The task's name.
+        ids: Their messages' ids.
+        bodies: Their messages, written.
+        queue: Their queue; None follows the task's option and the app's routes.
+        delay: Seconds before they can be received.
         group: FIFO and fairness key.
         deduplication_id: FIFO key under which a repeat is dropped.
-        topic: What it is published to, in place of being sent to a queue.
-        priority: Its level in the queue; None follows the task's option and the app's routes.
+        topic: What they are published to, in place of being sent to a queue.
+        priority: Their level in the queue; None follows the task's option and the app's routes.
     """
 
-    message: Message
+    task: str
+    ids: Sequence[str]
+    bodies: Sequence[bytes]
     queue: str | None = None
     delay: float = 0.0
     group: str | None = None
@@ -91,11 +96,11 @@ class Sender(Protocol):
         """Where records are; None where no backend is configured."""
         ...
 
-    def send(self, calls: Sequence[Call]) -> None:
-        """Put calls into their queues or topics, or raise what says which weren't taken."""
+    def send(self, calls: Calls) -> None:
+        """Put calls into their queue or topic, or raise what says which weren't taken."""
         ...
 
-    async def asend(self, calls: Sequence[Call]) -> None:
+    async def asend(self, calls: Calls) -> None:
         """As `send`, without blocking the event loop."""
         ...
 
@@ -187,15 +192,15 @@ class Task(Generic[P, R]):
             ArgumentError: An argument doesn't fit the function's signature.
             BrokerError: The broker didn't take it.
         """
-        call = self._plain(args, kwargs)
-        self._sender.send([call])
-        return self._sent(call)
+        sent = self._plain([(args, kwargs)])
+        self._sender.send(sent)
+        return self._result(sent.ids[0])
 
     async def adelay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
         """As `delay`, without blocking the event loop; calls that are gathered share requests."""
-        call = self._plain(args, kwargs)
-        await self._sender.asend([call])
-        return self._sent(call)
+        sent = self._plain([(args, kwargs)])
+        await self._sender.asend(sent)
+        return self._result(sent.ids[0])
 
     async def aapply_async(
         self,
@@ -204,9 +209,9 @@ class Task(Generic[P, R]):
         **options: Unpack[CallOptions],
     ) -> AsyncResult[R]:
         """As `apply_async`, without blocking the event loop; calls that are gathered share requests."""
-        call = self._call(args, kwargs, options)
-        await self._sender.asend([call])
-        return self._sent(call)
+        sent = self._call(args, kwargs, options)
+        await self._sender.asend(sent)
+        return self._result(sent.ids[0], sent.topic)
 
     def apply_async(
         self,
@@ -226,11 +231,11 @@ class Task(Generic[P, R]):
             ConfigurationError: `retries` is no count.
             BrokerError: The broker didn't take it.
         """
-        call = self._call(args, kwargs, options)
-        self._sender.send([call])
-        return self._sent(call)
+        sent = self._call(args, kwargs, options)
+        self._sender.send(sent)
+        return self._result(sent.ids[0], sent.topic)
 
-    def _call(self, args: Sequence[Any], kwargs: Mapping[str, Any] | None, options: CallOptions) -> Call:
+    def _call(self, args: Sequence[Any], kwargs: Mapping[str, Any] | None, options: CallOptions) -> Calls:
         refuse_unknown(self.name, options)
         now, get = self._sender.clock.now(), options.get
         retries, expires = get("retries"), get("expires")
@@ -238,10 +243,8 @@ class Task(Generic[P, R]):
         self.options.policy.override(retry)  # refuses what is no count, before it is sent
         starts = start_of(self.name, get("countdown"), get("eta"), now)
         topic = topic_of(self.name, get("topic"), get("queue"))
-        message = self._message(
-            checked_args(self.name, args),
-            kwargs or {},
-            id=text_of(self.name, "task_id", get("task_id")) or new_id(now),
+        written, named = self.parameters.write(checked_args(self.name, args), kwargs or {})
+        like = self._like(
             eta=starts if starts is not None and starts > now else None,
             expires=None if expires is None else instant_of(self.name, "expires", expires, now),
             retry=retry,
@@ -249,8 +252,11 @@ class Task(Generic[P, R]):
             sent=now,
             topic=topic,
         )
-        return Call(
-            message=message,
+        one = text_of(self.name, "task_id", get("task_id")) or new_id(now)
+        return Calls(
+            task=self.name,
+            ids=[one],
+            bodies=[Writer(like).write(one, written, named)],
             queue=text_of(self.name, "queue", get("queue")),
             delay=0.0 if starts is None else max(0.0, starts - now),
             group=text_of(self.name, "group_id", get("group_id")),
@@ -270,15 +276,15 @@ class Task(Generic[P, R]):
             ArgumentError: An item's arguments don't fit the function's signature; nothing was sent.
             BrokerError: The broker didn't take all of them.
         """
-        made = [self._plain(*_arguments(index, call)) for index, call in enumerate(calls)]
-        self._sender.send(made)
-        return GroupResult(self._sent(call) for call in made)
+        sent = self._plain([_arguments(index, call) for index, call in enumerate(calls)])
+        self._sender.send(sent)
+        return GroupResult(map(self._result, sent.ids))
 
     async def adelay_many(self, calls: Iterable[tuple[Any, ...] | Mapping[str, Any]]) -> GroupResult[R]:
         """As `delay_many`, without blocking the event loop."""
-        made = [self._plain(*_arguments(index, call)) for index, call in enumerate(calls)]
-        await self._sender.asend(made)
-        return GroupResult(self._sent(call) for call in made)
+        sent = self._plain([_arguments(index, call) for index, call in enumerate(calls)])
+        await self._sender.asend(sent)
+        return GroupResult(map(self._result, sent.ids))
 
     def result(self, id: str, *, queue: str | None = None) -> AsyncResult[R]:
         """The handle on a message that was sent before.
@@ -289,18 +295,17 @@ class Task(Generic[P, R]):
         """
         return self._result(id if queue is None else copy_id(id, queue))
 
-    def _plain(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Call:
-        now = self._sender.clock.now()
-        return Call(message=self._message(args, kwargs, id=new_id(now), sent=now))
+    def _plain(self, given: Sequence[tuple[Sequence[Any], Mapping[str, Any]]]) -> Calls:
+        now, check = self._sender.clock.now(), self.parameters.write
+        ids, write = new_ids(now, len(given)), Writer(self._like(sent=now)).write
+        bodies = [write(one, *check(args, kwargs)) for one, (args, kwargs) in zip(ids, given, strict=True)]
+        return Calls(self.name, ids, bodies)
 
-    def _message(self, args: Sequence[Any], kwargs: Mapping[str, Any], **fields: Any) -> Message:
-        written, named = self.parameters.write(args, kwargs)
+    def _like(self, **fields: Any) -> Message:
+        """A message like those that are sent, which have ids and arguments."""
         if (caller := running.get()) is not None:
             fields |= {"parent": caller.id, "root": caller.message.root or caller.id}
-        return Message(task=self.name, args=written, kwargs=named, **fields)
-
-    def _sent(self, call: Call) -> AsyncResult[R]:
-        return self._result(call.message.id, call.topic)
+        return Message(id="", task=self.name, **fields)
 
     def _result(self, id: str, topic: str | None = None) -> AsyncResult[R]:
         return AsyncResult(

@@ -23,6 +23,7 @@ from cloudq.errors import (
     ResultTimeoutError,
     TaskFailedError,
 )
+from cloudq.message import Message
 from cloudq.request import Request, running
 from cloudq.testing import in_memory
 from cloudq.testing.inline import InlineWorker
@@ -410,7 +411,7 @@ class TestResults:
     def test_inside_a_task_it_is_refused_unless_allowed(self, app, double):
         result = double.delay(2)
         drain(app)
-        message = double._plain((1,), {}).message
+        message = Message(id="1", task="double")
         request = Request(message=message, queue="", retries=0, receive_count=1, monotonic=lambda: 0.0)
         token = running.set(request)
         try:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from cloudq.codec import decode, encode
+from cloudq.codec import Writer, decode, encode
 from cloudq.errors import DecodeError, EncodeError, UnknownVersionError
 from cloudq.message import Message
 
@@ -86,6 +86,15 @@ def test_what_is_written_fits_the_schema(message):
 @given(messages)
 def test_what_is_written_is_text_that_sqs_takes(message):
     assert XML_CHARACTERS.fullmatch(encode(message).decode())
+
+
+@given(messages, st.lists(messages))
+def test_messages_that_share_the_rest_are_written_as_each_alone(like, others):
+    writer = Writer(like)
+
+    for one in others:
+        alone = encode(like._replace(id=one.id, args=one.args, kwargs=one.kwargs))
+        assert writer.write(one.id, list(one.args), dict(one.kwargs)) == alone
 
 
 def test_the_schema_is_one_and_names_every_field():

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudq.message import Message, derived_id, new_id
+from cloudq.message import Message, derived_id, new_id, new_ids
 
 parts = st.lists(st.text() | st.integers(), max_size=4)
 
@@ -32,6 +32,15 @@ def test_ids_sort_by_the_time_they_were_made():
 
 def test_ids_of_one_moment_differ():
     assert len({new_id(1_800_000_000.0) for _ in range(1000)}) == 1000
+
+
+@given(st.floats(0, 2**48 / 1000 - 1), st.integers(0, 50))
+def test_ids_that_are_made_together_are_what_one_is(now, count):
+    made = [UUID(one) for one in new_ids(now, count)]
+
+    assert len(set(made)) == count
+    assert all((one.version, one.variant) == (7, "specified in RFC 4122") for one in made)
+    assert all(one.int >> 80 == int(now * 1000) for one in made)
 
 
 @given(parts)

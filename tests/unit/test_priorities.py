@@ -114,13 +114,6 @@ class TestSending:
         with pytest.raises(ArgumentError, match="topic"):
             send.apply_async((1,), topic="news", priority=1)
 
-    def test_nothing_is_sent_where_one_of_several_asks_for_a_level_that_is_not_there(self, app, send):
-        with pytest.raises(ArgumentError):
-            app.send([send._plain((1,), {}), send._call((2,), None, {"priority": 3})])
-
-        app.declare("emails")
-        assert app.stats("emails").ready == 0
-
     def test_a_task_has_a_priority_of_its_own_that_a_call_overrides(self, app):
         @app.task(name="shop.urgent", queue="emails", priority=1)
         def urgent() -> None: ...
