@@ -10,6 +10,8 @@ import pytest
 
 import cloudq
 from cloudq.brokers.rabbitmq import connect, delays, sender, topology
+from cloudq.brokers.rabbitmq.connection import Connection
+from cloudq.brokers.rabbitmq.urls import parse
 from cloudq.clock import SystemClock
 from cloudq.delivery import Lost, NotSent, Outgoing, Reason, Release, Sent, Settled, Unknown
 from cloudq.errors import BrokerUnavailableError, ConfigurationError, QueueNotFoundError
@@ -196,6 +198,59 @@ def test_what_was_delivered_ahead_goes_to_others_once_nobody_asks(broker, other,
     assert len(take(other, queue, 6)) == 6
 
 
+def test_a_consumer_that_found_nothing_leaves_what_comes_later_to_others(broker, other, clock, queue):
+    assert broker.receive([queue.name], limit=1, lease=30, wait=0) == []
+
+    clock.advance(2)
+    send(other, queue, b"1")
+
+    assert take(other, queue)[0].body == b"1"
+
+
+def test_a_consumer_is_not_ended_between_a_look_and_the_wait_after_it(broker, queue, monkeypatch):
+    assert broker.receive([queue.name], limit=1, lease=30, wait=0) == []
+    receiver = broker._links.get().receiver
+    look = receiver._look_round
+
+    def look_and_rest(*args, **options):
+        found = look(*args, **options)
+        receiver.stream(queue.name).rest()  # as a release does, in another thread
+        return found
+
+    monkeypatch.setattr(receiver, "_look_round", look_and_rest)
+    waiting = in_thread(lambda: broker.receive([queue.name], limit=1, lease=30, wait=2 * PATIENCE))
+    send(broker, queue, b"1")
+
+    assert len(waiting.result(PATIENCE)) == 1
+
+
+def test_who_wakes_the_reading_thread_while_it_ticks_has_it_tick_again(broker):
+    ticks: list[float] = []
+
+    def tick(now):
+        ticks.append(now)
+        if len(ticks) == 2:
+            connection.wake()
+        return float("inf")
+
+    connection = Connection(parse(URL), SystemClock(), "test", tick)
+    until(lambda: len(ticks) == 1, "tick at the beginning")
+
+    connection.wake()
+
+    until(lambda: len(ticks) == 3, "tick for whoever woke it amid another")
+    connection.close()
+
+
+def test_looking_into_a_queue_leaves_no_channel_behind(broker, queue):
+    send(broker, queue, b"1")
+
+    for _ in range(3):
+        assert len(broker.peek(queue.name, 5)) == 1
+
+    assert len(broker._links.get()._publisher._connection._channels) == 2  # one publishes, one calls
+
+
 def test_a_lease_that_is_never_extended_ends_though_nobody_receives(broker, other, clock, queue):
     send(broker, queue, b"1")
     take(broker, queue, lease=30)
@@ -260,6 +315,8 @@ def test_a_queue_that_is_deleted_ends_a_wait_and_can_be_made_again(broker, chann
     broker.declare(queue)
     send(broker, queue, b"1")
     assert take(broker, queue)[0].body == b"1"
+    assert len(broker._links.get().receiver._connection._channels) == 1
+    assert len(broker._links.get().receiver._epochs) == 1
 
 
 def test_a_consumer_that_the_server_forgot_is_noticed_and_loses_nothing(broker, clock, queue):

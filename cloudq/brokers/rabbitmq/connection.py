@@ -100,8 +100,8 @@ class Connection:
         address: Where to.
         clock: Time.
         name: What the server's lists call it.
-        tick: Called by the reading thread whenever something came or its time has come, without locks; says
-            when it wants to be called again.
+        tick: Called by the reading thread, without locks: at once, after each `wake`, and when it wants to be
+            called again, which it says.
 
     Raises:
         BrokerUnavailableError: The server can't be reached.
@@ -120,7 +120,8 @@ class Connection:
         """Why the server takes no messages at the moment."""
         self._clock = clock
         self._tick = tick
-        self._tick_at = float("inf") if tick is None else clock.monotonic()
+        self._tick_at = float("inf")
+        self._must_tick = tick is not None
         self._channels: dict[int, Channel] = {}
         self._reader = FrameReader()
         self._heard_at = self._said_at = clock.monotonic()
@@ -175,7 +176,7 @@ class Connection:
         except BrokerUnavailableError as error:
             self._fail(error)
             raise
-        except OSError as error:
+        except (OSError, ValueError) as error:  # the latter: a selector's, of a socket closed meanwhile
             raise self._fail(self._lost(str(error))) from error
 
     def wait(self, find: Callable[[], Any], what: str, timeout: float | None = None) -> Any:
@@ -200,7 +201,7 @@ class Connection:
 
     def wake(self) -> None:
         """Let the reading thread call `tick`."""
-        self._tick_at = 0.0
+        self._must_tick = True
         self._wire.wake()
 
     def close(self) -> None:
@@ -239,9 +240,9 @@ class Connection:
         try:
             while self.failure is None:
                 now = self._clock.monotonic()
-                if self._tick is not None and now >= self._tick_at:
-                    self._tick_at = float("inf")
-                    self._tick_at = min(self._tick_at, self._tick(now))
+                if self._tick is not None and (self._must_tick or now >= self._tick_at):
+                    self._must_tick = False  # Race: a `wake` while it runs has it run again
+                    self._tick_at = self._tick(now)
                 data = self._wire.read(self._clock.real(min(self._tick_at, self._beat(now)) - now))
                 if data is None:
                     self._fail(self._lost("the server hung up"))

@@ -68,6 +68,10 @@ class Holdings:
         leaving = sum(one.until <= now for one in self._leaving.values())
         return leaving + sum(one.until <= now for one in self._held.values())
 
+    def is_returning(self, now: float) -> bool:
+        """Whether some whose lease has ended are being given back."""
+        return any(one.until <= now for one in self._leaving.values())
+
     def arrive(self, content: Content, now: float) -> None:
         """The server has delivered it."""
         self._waiting.append((content, now))

@@ -81,7 +81,7 @@ class Inspection:
     @staticmethod
     def _give_back(channel: Channel, got: Sequence[Content]) -> None:
         channel.write(b"".join(returned(channel.number, one.tag) for one in got))
-        channel.call(spec.Channel.Close(200, "", 0, 0))
+        channel.close()
 
 
 def _seen(queue: str, content: Content) -> Delivery:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from itertools import count
 from threading import Lock, Thread
 
@@ -15,7 +16,7 @@ from cloudq.brokers.rabbitmq.refusals import RefusedError
 from cloudq.brokers.rabbitmq.streams import Stream
 from cloudq.clock import Clock
 from cloudq.delivery import Delivery
-from cloudq.errors import BrokerError, BrokerUnavailableError, QueueNotFoundError
+from cloudq.errors import BrokerError, ConfigurationError, QueueNotFoundError
 
 __all__ = ["Receiver"]
 
@@ -68,14 +69,16 @@ class Receiver:
         while not self.is_closed and names and limit > 0:
             try:
                 connection, streams = self._open(names)
-                found = self._look_round(connection, streams, limit, lease, is_look=wait <= 0)
+                with self._receiving(connection, streams):
+                    found = self._look_round(connection, streams, limit, lease, is_look=wait <= 0)
+                    if not found and self._wait(connection, streams, deadline):
+                        found = self._look_round(connection, streams, limit, lease, is_look=False)
             except BrokerError:
                 if self.is_closed:
                     break
                 raise
             if found or self._clock.monotonic() >= deadline:
                 return found
-            self._wait(connection, streams, deadline)
         return []
 
     def find(self, receipt: str) -> tuple[Stream, int] | None:
@@ -89,10 +92,11 @@ class Receiver:
         stream = self._streams.get(queue)
         return stream if stream is not None and stream.is_open and not stream.is_gone else None
 
-    def lease_changed(self) -> None:
-        """Some lease may end before the reading thread looks again."""
+    def plan(self) -> None:
+        """See that the reading thread looks again in time: some lease or some rest may begin sooner."""
         if (connection := self._connection) is not None:
-            soonest = min((stream.holdings.due_at for stream in self._streams.values()), default=0.0)
+            now = self._clock.monotonic()
+            soonest = min((stream.due_at(now) for stream in list(self._streams.values())), default=0.0)
             if soonest < self._planned_at:
                 connection.wake()
 
@@ -123,21 +127,39 @@ class Receiver:
 
     def _stream(self, connection: Connection, name: str) -> Stream:
         known = self._streams.get(name)
-        if known is not None and known.is_open and not known.is_gone:
-            if not known.leave_if_forgotten():
+        if known is not None:
+            if known.is_open and not (known.is_gone or known.leave_if_forgotten()):
                 return known
-            self._epochs.pop(known.epoch, None)
-        elif known is not None and not known.is_open:
-            logger.warning(
-                "the channel was closed: %s",
-                known.channel.refusal,
-                extra={"action": "channel_closed", "queue": name},
-            )
-            self._epochs.pop(known.epoch, None)
+            self._let_go(known)
         epoch = f"{self._name}-{next(self._numbers)}"
         stream = Stream(name, connection, self._clock, epoch, self._longest)
         self._streams[name] = self._epochs[epoch] = stream
         return stream
+
+    def _let_go(self, stream: Stream) -> None:
+        self._epochs.pop(stream.epoch, None)
+        if stream.is_open:
+            stream.close()
+        elif stream.channel.refusal is not None:
+            logger.warning(
+                "the channel was closed: %s",
+                stream.channel.refusal,
+                extra={"action": "channel_closed", "queue": stream.queue},
+            )
+
+    @contextmanager
+    def _receiving(self, connection: Connection, streams: Sequence[Stream]) -> Generator[None]:
+        """Let nobody end the consumers meanwhile: a wait relies on them, and on what has just come."""
+        with connection.changed:
+            for stream in streams:
+                stream.receiving_count += 1
+        try:
+            yield
+        finally:
+            with connection.changed:
+                for stream in streams:
+                    stream.receiving_count -= 1
+            self.plan()
 
     def _look_round(
         self, connection: Connection, streams: Sequence[Stream], limit: int, lease: float, *, is_look: bool
@@ -154,8 +176,6 @@ class Receiver:
             found += [self._delivery(stream, one) for one in taken]
             if len(found) >= limit:
                 break
-        if found:
-            self.lease_changed()
         return found
 
     def _delivery(self, stream: Stream, held: Held) -> Delivery:
@@ -164,22 +184,20 @@ class Receiver:
         receipt = f"{stream.epoch}-{held.content.tag}"
         return delivery(stream.queue, receipt, held.content, before + 1, properties)
 
-    def _wait(self, connection: Connection, streams: Sequence[Stream], deadline: float) -> None:
+    def _wait(self, connection: Connection, streams: Sequence[Stream], deadline: float) -> bool:
+        """Wait for something to come; whether it has."""
         with connection.changed:
-            for stream in streams:
-                stream.waiting_count += 1
-            try:
-                while not self._has_news(connection, streams) and self._clock.monotonic() < deadline:
-                    self._clock.wait(connection.changed, deadline)
-            finally:
-                for stream in streams:
-                    stream.waiting_count -= 1
+            while not self._has_news(connection, streams) and self._clock.monotonic() < deadline:
+                self._clock.wait(connection.changed, deadline)
         for stream in streams:
             if stream.is_gone:
                 raise QueueNotFoundError(
                     f"Queue {stream.queue!r} was deleted on RabbitMQ at {connection.address}.",
                     queue=stream.queue,
                 )
+        return all(stream.is_open for stream in streams) and any(
+            stream.holdings.waiting_count for stream in streams
+        )
 
     def _has_news(self, connection: Connection, streams: Sequence[Stream]) -> bool:
         if self.is_closed or connection.failure is not None:
@@ -212,5 +230,5 @@ class Receiver:
     def _return_quietly(self, stream: Stream, expired: Sequence[Held]) -> None:
         try:
             self._return_copies(stream, expired)
-        except BrokerUnavailableError as error:
+        except (BrokerError, ConfigurationError) as error:
             logger.warning("not given back: %s", error, extra={"action": "channel_closed"})

@@ -58,7 +58,7 @@ class Settler:
             found = self._receiver.find(delivery.receipt)
             is_held = found is not None and found[0].extend(found[1], lease)
             answers.append(Settled() if is_held else Lost())
-        self._receiver.lease_changed()
+        self._receiver.plan()
         return answers
 
     def release(self, releases: Sequence[Release]) -> list[Answer]:

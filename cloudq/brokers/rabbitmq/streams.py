@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from itertools import count
@@ -36,6 +37,9 @@ _LOOKS = 5
 
 _APPLIED = 0.1
 """Seconds in which a quorum queue, which writes it down first, counts what it was given back."""
+_RETURNED = 1.0
+"""Seconds at most that are waited for what is being given back as a copy, and would be counted twice."""
+_GLANCE = 0.01
 
 _GROWTH = 1.25
 _MOST = 65_535
@@ -57,8 +61,8 @@ class Stream:
         self.queue = queue
         self.epoch = epoch
         self.holdings = Holdings(longest)
-        self.waiting_count = 0
-        """Receives that wait for it now."""
+        self.receiving_count = 0
+        """Receives from it that are under way."""
         self.is_gone = False
         """Whether the server has ended the consumer: the queue was deleted."""
         self._connection = connection
@@ -94,6 +98,11 @@ class Stream:
                 return False
             self._channel.close()
             return True
+
+    def close(self) -> None:
+        """Close it: what it held is gone with its queue."""
+        with contextlib.suppress(RefusedError):  # the server was faster
+            self._channel.close()
 
     def _is_busy(self) -> bool:
         with self._connection.changed:
@@ -165,8 +174,11 @@ class Stream:
 
     def _wait_for_returns(self) -> None:
         with self._connection.changed:
-            while (until := self._returned_at + _APPLIED) > self._clock.monotonic():
-                self._clock.wait(self._connection.changed, until)
+            now = self._clock.monotonic()
+            latest = now + _RETURNED
+            while now < self._returned_at + _APPLIED or (now < latest and self.holdings.is_returning(now)):
+                self._clock.wait(self._connection.changed, now + _GLANCE)
+                now = self._clock.monotonic()
 
     def _here(self) -> tuple[int, int, int]:
         """What waits, what is held, and what of that has outlived its lease."""
@@ -224,8 +236,8 @@ class Stream:
             return float("inf")
         with self._connection.changed:
             expired = self.holdings.expire(now)
-            is_idle = not self.waiting_count and (expired or now - self._asked_at >= IDLE)
-            has_idle = is_idle and (self._consumer is not None or self.holdings.waiting_count > 0)
+            is_idle = not self.receiving_count and (expired or now - self._asked_at >= IDLE)
+            has_idle = is_idle and self._is_active()
         if has_idle:
             self.rest()
         if expired:
@@ -234,9 +246,16 @@ class Stream:
             )
             give_back(self, expired)
         with self._connection.changed:
-            is_active = self._consumer is not None or self.holdings.waiting_count
-            idle_at = max(now, self._asked_at) + IDLE if is_active else float("inf")
-            return min(self.holdings.due_at, idle_at)
+            return self.due_at(now)
+
+    def due_at(self, now: float) -> float:
+        """When there is something for `tick` to do."""
+        idle_at = max(now, self._asked_at) + IDLE if self._is_active() else float("inf")
+        return min(self.holdings.due_at, idle_at)
+
+    def _is_active(self) -> bool:
+        """Whether it takes messages that others could have."""
+        return self._consumer is not None or self.holdings.waiting_count > 0
 
     def rest(self) -> None:
         """Consume no more, and give back what was delivered ahead, unless somebody receives.
@@ -247,7 +266,7 @@ class Stream:
             return
         try:
             with self._connection.changed:
-                if self.waiting_count:
+                if self.receiving_count:
                     return
                 name, self._consumer = self._consumer, None
             if name is not None:
