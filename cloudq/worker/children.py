@@ -116,9 +116,10 @@ class Children:
         if self._crew.channel is not None:
             self._loop.unwatch(self._crew.channel)
         for news in self._crew.news():
-            connection = self._connections.pop(news.number)
+            connection = self._connections[news.number]
+            self._hear(news.number, connection.drain())  # it may be answered still, in vain
+            del self._connections[news.number]
             self._spoken_to.discard(news.number)
-            self._hear(news.number, connection.drain())
             self._loop.unwatch(connection.socket)
             connection.close()
             self._on_end(news, connection.was_heard)
