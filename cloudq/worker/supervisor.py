@@ -39,6 +39,8 @@ logger = logging.getLogger(__name__)
 _LAST_SETTLING = 10.0
 """Seconds past the grace time for which a broker that doesn't answer is asked again to settle what ended with
 it. What ended before has been tried in the grace time."""
+_HURRIED_SETTLING = 2.0
+"""Seconds for which a worker that is to stop at once goes on settling, as long as the broker answers."""
 _EARLY_DEATHS = 3
 """Children in a row that may die before they are ready, before the worker gives up."""
 
@@ -215,16 +217,23 @@ class Supervisor:
             moments.append(at if (at := self._fetcher.next_at) is not None and at > now else None)
         elif not self._is_abandoned:
             moments.append(self._stop_at)
+        else:
+            # Past: the answer to a request is awaited, which is an event.
+            moments.append(at if (at := self._last_at(self._stop_at)) > now else None)
         return min(one for one in moments if one is not None)
 
     def _is_over(self) -> bool:
         if self._stop_at is None or self._loop.has_posted:
             return False
-        is_in_vain = self._settling.is_failing and not self._has_ended_some
-        last = self._stop_at + (0.0 if is_in_vain else _LAST_SETTLING)
-        if self._is_hurried or self._clock.monotonic() > last:
-            return not self._settling.is_busy
-        return not len(self._ledger) and not self._fetcher.is_busy
+        if not len(self._ledger) and (self._is_hurried or not self._fetcher.is_busy):
+            return True
+        return self._clock.monotonic() > self._last_at(self._stop_at) and not self._settling.is_busy
+
+    def _last_at(self, stop_at: float) -> float:
+        """Until when what has ended is settled."""
+        if self._settling.is_failing and (self._is_hurried or not self._has_ended_some):
+            return stop_at
+        return stop_at + (_HURRIED_SETTLING if self._is_hurried else _LAST_SETTLING)
 
     # What the lanes do and bring back
 
@@ -372,8 +381,6 @@ class Supervisor:
             self._begin_stop(now)
         self._stop_at, self._is_hurried = now, True
         self._abandon()
-        self._ledger.give_back_ready("the worker stops")
-        self._settling.act(now)  # once: nothing is tried again
         stranded = f": a receive under way may strand what it brings for {self._plan.lease:g} s"
         logger.warning(
             "stopping at once%s",

@@ -141,6 +141,22 @@ def test_a_second_signal_does_not_wait(app: cloudq.App, start: Start, path: Path
     assert app.broker.stats("default").ready == 1
 
 
+def test_a_second_signal_strands_nothing_of_what_is_held(app: cloudq.App, start: Start, path: Path):
+    worker = start("-c", "2", "--grace", "60")
+    worker_app.mark.delay_many([(str(path), i) for i in range(200)])  # quick: so it holds many ahead
+    wait_until(lambda: len(lines(path)) == 200, "the quick ones' end")
+    worker_app.mark.delay_many([(str(path), i, 60.0) for i in range(200)])
+    wait_until(lambda: app.broker.stats("default").leased > 2, "more held than run")
+
+    worker.send_signal(signal.SIGTERM)
+    worker.send_signal(signal.SIGINT)
+
+    assert worker.wait(patience=10) == 0
+    assert worker.events("worker_hurried")
+    assert not worker.events("messages_stranded")
+    assert app.broker.stats("default").ready == 200
+
+
 def test_a_terminal_that_closes_is_no_hurry_though_it_says_so_twice(
     app: cloudq.App, start: Start, path: Path
 ):
