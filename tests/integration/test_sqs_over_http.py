@@ -7,16 +7,19 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import boto3
 import pytest
 
+from cloudq.app import App
 from cloudq.brokers import sqs
 from cloudq.brokers.sqs.delays import MAX_WAIT
 from cloudq.clock import SystemClock
 from cloudq.delivery import Outgoing, Reason, Release, Sent, Settled, Unknown
 from cloudq.errors import BrokerUnavailableError, QueueNotFoundError
 from cloudq.queues import Queue
+from cloudq.sending import Place
 from tests.waiting import wait_until
 
 PATIENCE = 15.0
@@ -204,6 +207,7 @@ def test_a_long_backoff_waits_as_a_delayed_copy(broker, emulator):
 def test_a_forked_child_sends_and_receives_for_itself(broker, emulator):
     program = """
 import os, sys, threading
+from cloudq.app import App
 from cloudq.brokers import sqs
 from cloudq.clock import SystemClock
 from cloudq.delivery import Outgoing, Sent, Settled
@@ -235,3 +239,18 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     assert (done.returncode, done.stderr) == (0, "")
     stats = broker.stats("emails")
     assert (stats.ready, stats.leased) == (0, 0)
+
+
+@pytest.mark.parametrize("is_subscriber", [True, False])
+def test_a_topic_that_was_deleted_is_made_anew_by_who_publishes(emulator, is_subscriber):
+    queues = [Queue("mail", topics=("orders.created",))] if is_subscriber else []
+    with closing(App("shop", environ={}, broker="sqs://", queues=queues)) as app:
+        topic = Place("orders.created", is_topic=True)
+        assert app._put(topic, [outgoing(1, b"1")]) == [Sent()]
+        with closing(boto3.client("sns")) as sns:
+            sns.delete_topic(TopicArn=sns.list_topics()["Topics"][0]["TopicArn"])
+
+        assert app._put(topic, [outgoing(2, b"2")]) == [Sent()]
+
+        if is_subscriber:
+            assert {one.body for one in take(app.broker, "mail")} == {b"1", b"2"}

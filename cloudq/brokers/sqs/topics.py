@@ -16,7 +16,7 @@ from cloudq.brokers.sqs.send import submit
 from cloudq.brokers.sqs.transport import Transport
 from cloudq.clock import Clock
 from cloudq.delivery import Accepted, Outgoing
-from cloudq.errors import MessageTooLargeError
+from cloudq.errors import MessageTooLargeError, QueueNotFoundError
 from cloudq.processes import PerProcess
 from cloudq.queues import FIFO_SUFFIX, Queue
 
@@ -65,7 +65,8 @@ class Topics:
         asked = self._transport.call(
             "GetQueueAttributes", QueueUrl=url, AttributeNames=["QueueArn", "Policy"]
         )["Attributes"]
-        arns = [self._made(topic) for topic in queue.topics]
+        self._arns.update({topic: self._make(topic) for topic in queue.topics})
+        arns = [self._arns[topic] for topic in queue.topics]
         policy = _allowing(asked.get("Policy"), asked["QueueArn"], arns)
         if policy is not None:
             self._transport.call("SetQueueAttributes", QueueUrl=url, Attributes={"Policy": policy})
@@ -94,33 +95,35 @@ class Topics:
         arn = self._arn(topic)
         commits = self._commits.get()
         if topic not in commits:
-            commit = GroupCommit(lambda entries: self._send_batch(arn, entries), MAX_TOPIC_BYTES)
+            commit = GroupCommit(lambda entries: self._send_batch(topic, arn, entries), MAX_TOPIC_BYTES)
             commits.setdefault(topic, commit)
         return commits[topic]
 
-    def _send_batch(self, arn: str, entries: list[Entry]) -> list[Answered]:
+    def _send_batch(self, topic: str, arn: str, entries: list[Entry]) -> list[Answered]:
         def request(named: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-            return self._sns.call("PublishBatch", TopicArn=arn, PublishBatchRequestEntries=list(named))
+            try:
+                return self._sns.call("PublishBatch", TopicArn=arn, PublishBatchRequestEntries=list(named))
+            except QueueNotFoundError:
+                self._arns.pop(topic, None)  # deleted: where topics are made, the next try makes it anew
+                raise
 
         return request_batch(request, self._clock, "PublishBatch", [entry.fields for entry in entries])
 
     def _arn(self, topic: str) -> str:
-        return self._made(topic) if self._makes() else self._known(topic)
-
-    def _made(self, topic: str) -> str:
         if topic not in self._arns:
-            fifo = {"Attributes": {"FifoTopic": "true"}} if topic.endswith(FIFO_SUFFIX) else {}
-            made = self._sns.call("CreateTopic", Name=self._names.topic(topic), **fifo)
-            self._arns[topic] = made["TopicArn"]
+            self._arns[topic] = self._make(topic) if self._makes() else self._guess(topic)
         return self._arns[topic]
 
-    def _known(self, topic: str) -> str:
+    def _make(self, topic: str) -> str:
+        """Make it, unless it is there."""
+        fifo = {"Attributes": {"FifoTopic": "true"}} if topic.endswith(FIFO_SUFFIX) else {}
+        made = self._sns.call("CreateTopic", Name=self._names.topic(topic), **fifo)
+        return made["TopicArn"]
+
+    def _guess(self, topic: str) -> str:
         """Its ARN, made up: SNS tells nobody an ARN who may not make or list topics."""
-        if topic not in self._arns:
-            partition, account = self._sts.call("GetCallerIdentity")["Arn"].split(":")[1:5:3]
-            name = self._names.topic(topic)
-            self._arns[topic] = f"arn:{partition}:sns:{self._transport.region}:{account}:{name}"
-        return self._arns[topic]
+        partition, account = self._sts.call("GetCallerIdentity")["Arn"].split(":")[1:5:3]
+        return f"arn:{partition}:sns:{self._transport.region}:{account}:{self._names.topic(topic)}"
 
 
 def _entry(topic: str, message: Outgoing) -> Entry:
