@@ -27,6 +27,8 @@ class Limits:
         max_wait: The longest wait of one receive, in seconds; None for any.
         ordered_groups: Whether FIFO queues keep the order within a group.
         detects_lost_ack: Whether settling or extending a lapsed lease is reported as `Lost`, not accepted.
+        answers_acks: Whether acks are answered, once they are as durable as the broker makes them. Where they
+            aren't, `Settled` says that one was sent, and a broker that dies may bring its message again.
         rewrites_on_release: Whether `release` can put another body in place of the message's.
         any_bytes: Whether a body may be any bytes; else it is text, of the characters that XML 1.0 allows.
         is_shared: Whether other processes see the same queues.
@@ -46,6 +48,7 @@ class Limits:
     max_wait: float | None = None
     ordered_groups: bool = True
     detects_lost_ack: bool = True
+    answers_acks: bool = True
     rewrites_on_release: bool = True
     any_bytes: bool = True
     is_shared: bool = True

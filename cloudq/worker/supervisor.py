@@ -86,7 +86,10 @@ class Supervisor:
         self._limits = app.broker.limits
         self._settler = Settler(app.broker, app.results, app.forget_queues)
         self._ledger = Ledger(
-            lease=plan.lease, must_keep=self._settler.must_keep, paid_batch=self._limits.paid_batch
+            lease=plan.lease,
+            must_keep=self._settler.must_keep,
+            paid_batch=self._limits.paid_batch,
+            answers_acks=self._limits.answers_acks,
         )
         self._loop = Loop(self._act, clock)
         self._children = Children(crew, self._loop, self._heard, self._ended)

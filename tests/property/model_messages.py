@@ -46,6 +46,7 @@ class Message:
             receipt=self.receipt,
             receive_count=self.receive_count,
             group=self.group,
+            sent_at=float(self.number),
         )
 
     def settle(self, outcome: Outcome) -> None:

@@ -56,6 +56,7 @@ class Child:
 
 class LedgerMachine(RuleBasedStateMachine):
     paid_batch: int | None = None
+    answers_acks = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,6 +65,7 @@ class LedgerMachine(RuleBasedStateMachine):
             lease=LEASE,
             must_keep=lambda execution: execution.task == "has a record",
             paid_batch=self.paid_batch,
+            answers_acks=self.answers_acks,
         )
         self.messages: list[Message] = []
         self.children: dict[int, Child] = {}
@@ -80,6 +82,8 @@ class LedgerMachine(RuleBasedStateMachine):
         self.told: set[int] = set()
         self.suspects: set[str] = set()
         self.to_run_alone: set[int] = set()
+        self.acked: set[tuple[int, int]] = set()
+        """Messages that were acked here, with the retries in their bodies: as their broker may forget."""
 
     def message(self, tag: int) -> Message:
         return self.messages[int(self.alive[tag].delivery.id)]
@@ -227,8 +231,12 @@ class LedgerMachine(RuleBasedStateMachine):
             self.alive[self.last_tag], self.leases[self.last_tag] = holding, self.now + LEASE
             if holding.delivery.id in self.suspects:
                 self.to_run_alone.add(self.last_tag)
+            message = self.message(self.last_tag)
+            if (message.number, retries_of(holding.delivery)) in self.acked:
+                assert holding.execution is not None, "it was acked here, and runs again"
+                message.came_to.add((message.retries, type(holding.execution.outcome)))
             if holding.execution is not None:
-                self.check_recalled(self.message(self.last_tag), holding.delivery, holding.execution.outcome)
+                self.check_recalled(message, holding.delivery, holding.execution.outcome)
         for tag, receipt in held.items():
             if self.alive[tag].delivery.receipt != receipt:
                 assert receipt not in self.changing, "an answer about the old lease will be taken for the new"
@@ -353,6 +361,8 @@ class LedgerMachine(RuleBasedStateMachine):
                 "no run came to that: it is lost"
             )
             message.settle(outcome)
+            if isinstance(answer, Settled) and isinstance(outcome, (Done, Ignored)) and not self.answers_acks:
+                self.acked.add(came_to)
         if not isinstance(answer, Unknown):
             self.answered.add(tag)
             self.ended_receipts.add(holding.delivery.receipt)
@@ -501,3 +511,19 @@ class PaidLedgerMachine(LedgerMachine):
 
 PaidLedgerMachine.TestCase.settings = LedgerMachine.TestCase.settings
 TestLedgerWhereRequestsArePaidFor = PaidLedgerMachine.TestCase
+
+
+class ForgetfulBrokerMachine(LedgerMachine):
+    answers_acks = False
+
+    @rule()
+    def the_broker_forgets_acks(self) -> None:
+        """As one does that dies; only brokers without ordered groups don't answer acks."""
+        for message in self.messages:
+            if message.group is None and (message.number, message.retries) in self.acked:
+                message.has_ended = False
+                message.lease_until = float("-inf")
+
+
+ForgetfulBrokerMachine.TestCase.settings = LedgerMachine.TestCase.settings
+TestLedgerWhereAcksAreNotAnswered = ForgetfulBrokerMachine.TestCase

@@ -18,7 +18,7 @@ from cloudq.delivery import (
     Settled,
 )
 from cloudq.worker.ledger import Ledger, State
-from cloudq.worker.ledger.recall import KEPT_SECONDS, MOST, Recall
+from cloudq.worker.ledger.recall import KEPT_SECONDS, MOST, MOST_ACKED, Recall
 from tests.ledgers import LEASE, delivery, tags
 
 FIRST = delivery(1)
@@ -138,6 +138,76 @@ class TestAfterTheRun:
         assert [one.delivery.id for one in ledger.assign(2.0)[0]] == ["2"]
 
 
+class TestAfterAnAckThatIsNotAnswered:
+    SENT = FIRST._replace(sent_at=1_800_000_000.0)
+    SENT_AGAIN = SENT._replace(receipt="later", receive_count=2)
+
+    def after_an_ack(self, first: Delivery = SENT, outcome: Outcome | None = None) -> Ledger:
+        ledger = Ledger(lease=LEASE, answers_acks=False)
+        ledger.join(0, 4)
+        ledger.admit([first], asked_at=0.0)
+        ledger.finish(1, ended(outcome or Done()))
+        ledger.due_settlements(1.0)
+        ledger.settled(1, Settled(), 1.0)
+        return ledger
+
+    @pytest.mark.parametrize("outcome", [Done({"a": "result"}), Ignored("no")])
+    def test_what_comes_again_is_acked_without_a_run(self, outcome: Outcome):
+        ledger = self.after_an_ack(outcome=outcome)
+
+        for times in (2, 3):  # it may be forgotten again
+            ledger.admit([self.SENT_AGAIN._replace(receive_count=times)], asked_at=2.0)
+
+            assert ledger.assign(2.0) == {}
+            (due,) = ledger.due_settlements(2.0)
+            assert due.execution is not None
+            assert isinstance(due.execution.outcome, Ignored)
+            ledger.settled(due.tag, Settled(), 2.0)
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            SENT_AGAIN._replace(receive_count=1),
+            SENT_AGAIN._replace(sent_at=1_800_000_001.0),
+            SENT_AGAIN._replace(body=b'{"generation":1}'),
+            SENT_AGAIN._replace(queue="others"),
+            SENT_AGAIN._replace(id="2"),
+        ],
+        ids=["received for the first time", "sent later", "a redrive", "a topic's copy", "another message"],
+    )
+    def test_what_is_not_the_same_message_runs(self, other: Delivery):
+        ledger = self.after_an_ack()
+
+        ledger.admit([other], asked_at=2.0)
+
+        assert tags(ledger.assign(2.0)[0]) == [2]
+
+    @pytest.mark.parametrize("outcome", [RetryLater(5.0, 1), Requeue(5.0), Dead(Reason("failed", "no"))])
+    def test_what_stays_in_some_queue_runs(self, outcome: Outcome):
+        """A dead letter may have been put back as it was, by somebody else's tool."""
+        ledger = self.after_an_ack(outcome=outcome)
+
+        ledger.admit([self.SENT_AGAIN], asked_at=2.0)
+
+        assert tags(ledger.assign(2.0)[0]) == [2]
+
+    def test_what_was_sent_at_no_known_time_runs(self):
+        ledger = self.after_an_ack(FIRST)
+
+        ledger.admit([AGAIN], asked_at=2.0)
+
+        assert tags(ledger.assign(2.0)[0]) == [2]
+
+    def test_the_oldest_are_forgotten_first(self):
+        recall = Recall()
+
+        for number in range(MOST_ACKED):
+            recall.remember_ack(self.SENT._replace(id=str(number)))
+
+        assert recall.take(self.SENT_AGAIN._replace(id="0"), 1.0) is None
+        assert recall.take(self.SENT_AGAIN._replace(id=str(MOST_ACKED // 2)), 1.0) is not None
+
+
 class TestMemory:
     def remember(self, count: int) -> Recall:
         recall = Recall()
@@ -172,6 +242,14 @@ class TestMemory:
 
 
 class TestDuringTheRun:
+    def test_a_topics_copies_in_several_queues_are_told_apart(self):
+        copy = FIRST._replace(queue="others")
+        ledger = ledger_of(FIRST, copy)
+
+        ledger.admit([AGAIN], asked_at=20.0)
+
+        assert (len(ledger), ledger[1].delivery, ledger[2].delivery) == (2, AGAIN, copy)
+
     def test_a_run_goes_on_under_the_new_lease(self):
         ledger = ledger_of(FIRST)
         ledger.start(1)

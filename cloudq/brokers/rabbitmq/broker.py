@@ -32,6 +32,7 @@ class RabbitmqBroker:
             max_body_bytes=LARGEST_BODY,
             max_lease=address.ack_timeout,
             ordered_groups=False,
+            answers_acks=False,
             peeks_unseen=False,
             exchanges=True,
             max_topic_delay=0.0,  # each subscriber would need a way of its own

@@ -8,7 +8,7 @@
 | `groups` | the order of messages in FIFO groups |
 | `placement` | which child has what, and which is given the next |
 | `suspects` | what may have killed a process, and is run alone |
-| `recall` | what ran to its end under a lease that was lost, should it come again |
+| `recall` | what has ended here, should its message come again all the same |
 | `supply` | how much to hold ahead |
 | `endings` | what has ended and waits to be kept and settled |
 """

@@ -37,7 +37,6 @@ class Holding:
         child: Who has it.
         execution: What its run came to.
         is_kept: Whether nothing has to be kept any more before its lease may be ended.
-        is_keeping: Whether that is under way.
         is_changing: Whether a lease-changing request is under way.
         is_lost: Whether its child was told that its lease may be somebody else's by now.
         is_suspect: Whether it ran in a process that died, with others beside it: it is run alone.
@@ -53,7 +52,6 @@ class Holding:
     child: int | None = None
     execution: Execution | None = None
     is_kept: bool = False
-    is_keeping: bool = False
     is_changing: bool = False
     is_lost: bool = False
     is_suspect: bool = False

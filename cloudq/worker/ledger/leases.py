@@ -19,9 +19,7 @@ def begin_extensions(held: Iterable[Holding], now: float, lease: float) -> list[
     """Those that have less than half of a lease left; each is marked as changing."""
     due: list[Holding] = []
     for holding in held:
-        if holding.lease_until - now > lease / 2 or holding.is_changing or holding.is_lost:
-            continue
-        if holding.lease_until > now:
+        if now < holding.lease_until <= now + lease / 2 and not (holding.is_changing or holding.is_lost):
             holding.is_changing = True
             due.append(holding)
     return due

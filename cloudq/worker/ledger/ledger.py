@@ -51,6 +51,7 @@ class Ledger:
         lease: Seconds of a lease, as received and as extended.
         must_keep: Whether an execution has something to be kept before its lease may be ended.
         paid_batch: How many messages one request carries where each is paid for (`Limits.paid_batch`).
+        answers_acks: Whether what is acked is so for sure (`Limits.answers_acks`).
     """
 
     def __init__(
@@ -59,9 +60,11 @@ class Ledger:
         lease: float,
         must_keep: Callable[[Execution], bool] = lambda _: False,
         paid_batch: int | None = None,
+        answers_acks: bool = True,
     ) -> None:
         self._lease = lease
         self._must_keep = must_keep
+        self._answers_acks = answers_acks
         self._tags = count(1)
         self._held: dict[int, Holding] = {}
         self._ready: deque[Holding] = deque()  # what is READY, and some that no longer is
@@ -139,13 +142,13 @@ class Ledger:
     def admit(self, deliveries: Iterable[Delivery], asked_at: float) -> None:
         """Hold what a receive brought; its leases count from before it was sent."""
         until = asked_at + self._lease
-        known: dict[str, Holding] = {}
+        known: dict[tuple[str, str], Holding] = {}
         for delivery in deliveries:
             if delivery.receive_count == 1:
                 self._ready.append(self._hold(delivery, until))
                 continue
-            known = known or {one.delivery.id: one for one in self._held.values()}
-            if (held := known.get(delivery.id)) is not None and leases.renew(held, delivery, until):
+            known = known or {_name(one.delivery): one for one in self._held.values()}
+            if (held := known.get(_name(delivery))) is not None and leases.renew(held, delivery, until):
                 continue
             holding = self._hold(delivery, until)
             if (execution := self._recall.take(delivery, asked_at)) is None:
@@ -220,16 +223,12 @@ class Ledger:
     # Keeping and settling
 
     def due_records(self, now: float) -> list[Holding]:
-        """What has something to be kept now; each is marked until `kept` says what came of it."""
-        due = self._unless_lost(self._endings.take_to_keep(now), now)
-        for holding in due:
-            holding.is_keeping = True
-        return due
+        """What has something to be kept now; each is asked for once, until `kept` says what came of it."""
+        return self._unless_lost(self._endings.take_to_keep(now), now)
 
     def kept(self, tag: int, execution: Execution | Unknown, now: float) -> None:
         """What came of keeping: the execution as it is to be settled, or why it isn't sure to be kept."""
         holding = self._held[tag]
-        holding.is_keeping = False
         if isinstance(execution, Unknown):
             self._endings.defer(holding, now)
             return
@@ -261,6 +260,8 @@ class Ledger:
         if isinstance(answer, Settled) and isinstance(outcome, (Done, Ignored, Dead)):
             if holding.is_suspect:
                 self._suspects.clear(holding.delivery.id)
+            if not (self._answers_acks or isinstance(outcome, Dead)):
+                self._recall.remember_ack(holding.delivery)
             self._forget(holding)
         else:
             self._drop(holding, now)
@@ -338,3 +339,8 @@ class Ledger:
             self._endings.discard(holding)
         holding.state = State.GONE
         return self._groups.leave(holding) if holding.group else []
+
+
+def _name(delivery: Delivery) -> tuple[str, str]:
+    """What tells messages apart: a topic's copies in several queues have one id."""
+    return delivery.queue, delivery.id

@@ -53,9 +53,11 @@ class Supply:
         if size_bytes >= MOST_BYTES or finished >= max(MOST_UNSETTLED, 2 * ahead):
             return 0
         room = slots + ahead - unfinished
-        if batch is not None:
-            return room - room % batch if room >= batch else room if room >= max(1, ahead) else 0
-        return room if room >= max(1, ahead // 4) else 0
+        if batch is None:
+            return room if room >= max(1, ahead // 4) else 0
+        if room >= batch:
+            return room - room % batch  # whole requests
+        return room if room >= max(1, ahead) else 0
 
     def _ahead(self, slots: int, horizon: float, most: int) -> int:
         """How many messages start within the horizon, beyond those that run."""
