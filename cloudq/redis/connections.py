@@ -30,13 +30,10 @@ class Connection:
         self._driver = driver
         self._socket: socket.socket = driver._sock  # noqa: SLF001 - redis-py has no public way to it
         self._replies = Replies(self._socket.recv)
+        self.read = self._replies.read
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN)
         self.send = self._socket.sendall
-
-    def read(self) -> Any:
-        """The next answer; see `Replies.read`."""
-        return self._replies.read()
 
     def can_read(self, seconds: float = 0.0) -> bool:
         """Whether something comes within `seconds`: an answer, or the connection's end."""

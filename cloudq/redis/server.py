@@ -102,7 +102,7 @@ class Server:
         except BaseException:
             connection.disconnect()  # an answer may still come that nobody would expect
             raise
-        if self.is_closed or any(isinstance(answers[at], _Broken) for at in failed):
+        if self.is_closed or (failed and any(isinstance(answers[at], _Broken) for at in failed)):
             connection.disconnect()
         else:
             self.connections.give_back(connection)

@@ -44,6 +44,9 @@ _LONGEST = 100 * 366 * 86_400.0
 
 
 def _by_bytes(messages: Sequence[Outgoing]) -> Iterator[Sequence[Outgoing]]:
+    if len(messages) == 1:
+        yield messages
+        return
     first = size = 0
     for at, message in enumerate(messages):
         size += len(message.body)

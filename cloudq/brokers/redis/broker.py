@@ -109,22 +109,22 @@ class RedisBroker:
         limit = min(limit, self.limits.max_receive)
         wakes = [f"{key}:wake" for key in keys]
         with self._server.until_closed():
-            token, call = self._looking(keys, limit, lease)
+            token, call = self._looking(keys, limit, lease, 0)
             woken, said = None, self._server.run([call])[0]
             while not isinstance(found := self._found(queues, token, said), list):
                 self._checked(woken, None)  # after what was found, which is leased by now
                 if (now := self._clock.monotonic()) >= deadline:
                     break
                 pause = self._clock.real(min(found, deadline - now, LONGEST_BLOCK))
-                token, call = self._looking(keys, limit, lease)
+                token, call = self._looking(keys, limit, lease, 1)
                 woken, said = self._server.wait(wakes, pause, call)
             else:
                 return found
         return []
 
-    def _looking(self, keys: Sequence[str], limit: int, lease: float) -> tuple[str, Call]:
+    def _looking(self, keys: Sequence[str], limit: int, lease: float, waits: int) -> tuple[str, Call]:
         token = os.urandom(8).hex()
-        words = [self._ahead, limit, milliseconds(lease), token, MOST_BYTES]
+        words = [self._ahead, limit, milliseconds(lease), token, MOST_BYTES, waits]
         return token, scripts.RECEIVE.call(keys, words)
 
     def _found(self, queues: Sequence[str], token: str, said: Any) -> list[Delivery] | float:

@@ -35,8 +35,8 @@ local function entry_of(text)
 end
 
 local function wake(queue)
-  if redis.call('EXISTS', queue .. ':wake') == 0 then
-    redis.call('RPUSH', queue .. ':wake', 1)
+  if redis.call('RPUSH', queue .. ':wake', 1) > 1 then
+    redis.call('LPOP', queue .. ':wake')
   end
 end
 

@@ -1,4 +1,5 @@
--- KEYS: the queues, in order of preference. ARGV: ahead, the limit, the lease, a token, bytes of an answer.
+-- KEYS: the queues, in order of preference. ARGV: ahead, the limit, the lease, a token, bytes of an answer, 1
+-- right behind a wait, which has taken what woke it.
 -- Answers for each queue that brings something: which one it is, the messages' elements, their lengths, and all
 -- of them, one behind the other (a client takes three texts apart quicker than it reads hundreds). If none
 -- does, milliseconds until something falls due; -1 where nothing will.
@@ -71,9 +72,9 @@ local function take(queue, limit)
       put_back(queue, elements, count, added)
     end
   end
-  if redis.call('EXISTS', queue .. ':ready') == 1 then
+  if #elements == limit and redis.call('EXISTS', queue .. ':ready') == 1 then
     wake(queue) -- there is more, for whoever waits
-  else
+  elseif ARGV[6] == '0' then
     redis.call('DEL', queue .. ':wake')
   end
   local concat = table.concat
