@@ -175,7 +175,7 @@ class Attempt(NamedTuple):
 
     def _request(self, *limits: float | None) -> Request:
         monotonic, context = self.app.clock.monotonic, self.context
-        ends = [monotonic() + limit for limit in limits if limit]
+        ends = [monotonic() + limit for limit in limits if limit] if any(limits) else []
         if context.deadline is not None:
             ends.append(context.deadline)
         return Request(

@@ -72,7 +72,7 @@ def _admitted(app: App, body: bytes, context: Context) -> Attempt | Execution:
     policy = task.options.policy.override(message.retry)
     is_exact = context.has_count or results is not None
     refused = _refused(app, message, record) or _poison(message, context, failures if is_exact else 0, policy)
-    whole = refused or _fetched(app, message, context)
+    whole = refused or (message if message.ref is None else _fetched(app, message, context))
     if not isinstance(whole, Message):
         return _execution(whole, message, failures + 1)
     return Attempt(app, results, task, whole, context, failures, policy)
@@ -80,8 +80,6 @@ def _admitted(app: App, body: bytes, context: Context) -> Attempt | Execution:
 
 def _fetched(app: App, message: Message, context: Context) -> Message | Outcome:
     """The message with what lies at its `ref`, or what becomes of it without."""
-    if message.ref is None:
-        return message
     if app.claims is None:
         why = f"Its body lies at {message.ref}: set claim_checks to where that is."
         return Dead(Reason("claim_gone", why))
@@ -180,7 +178,6 @@ def _failures(message: Message, context: Context, record: Record | None, *, has_
 
 def _refused(app: App, message: Message, record: Record | None) -> Outcome | None:
     """Why the message needs no run, or none now."""
-    now = app.clock.now()
     if record is not None and record.generation == message.generation:
         if record.state == "SUCCESS":
             return Ignored("it has succeeded already")
@@ -190,9 +187,9 @@ def _refused(app: App, message: Message, record: Record | None) -> Outcome | Non
             return Dead(
                 Reason("failed", record.error, record.error, record.traceback, failures=record.failures)
             )
-    if message.expires is not None and now >= message.expires:
+    if message.expires is not None and (now := app.clock.now()) >= message.expires:
         return Ignored(f"it expired {now - message.expires:.0f} s ago", is_revoked=True)
-    if message.eta is not None and message.eta > now:
+    if message.eta is not None and message.eta > (now := app.clock.now()):
         return Requeue(message.eta - now, why="it is not due yet", body=counted(message, message.retries))
     return None
 

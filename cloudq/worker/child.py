@@ -100,7 +100,7 @@ class Child:
         return self._inbox.take_ready()
 
     def run(self, job: Job) -> None:
-        if self._is_lost(job[0]):
+        if self._lost and self._is_lost(job[0]):
             return
         slot = self._begin(job[0])
         context = self._context(job, slot)
@@ -111,7 +111,7 @@ class Child:
         self._end(job[0], slot, words)
 
     async def run_async(self, job: Job) -> None:
-        if self._is_lost(job[0]):
+        if self._lost and self._is_lost(job[0]):
             return
         slot = self._begin(job[0])
         context = self._context(job, slot)
@@ -130,14 +130,8 @@ class Child:
 
     def _context(self, job: Job, slot: int) -> Context:
         tag, name, _, receive_count, max_receives = job
-        return Context(
-            queue=name,
-            receive_count=receive_count,
-            max_receives=max_receives,
-            has_count=self._inbox.has_count,
-            is_lease_lost=lambda: tag in self._lost,
-            on_limit=partial(self._limit, slot),
-        )
+        has_count, limit = self._inbox.has_count, partial(self._limit, slot)
+        return Context(name, receive_count, max_receives, has_count, None, lambda: tag in self._lost, limit)
 
     def _begin(self, tag: int) -> int:
         slot = self._free_slots.pop()

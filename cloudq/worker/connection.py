@@ -10,7 +10,8 @@ from cloudq.worker.frames import Reader, pack
 
 __all__ = ["Connection"]
 
-_CHUNK = 256 * 1024
+_CHUNK = 64 * 1024
+"""As a child's `inbox` asks for, for the same reason."""
 
 
 class Connection:
@@ -40,7 +41,8 @@ class Connection:
 
     def flush(self) -> bool:
         """Write what the sockets take; tells whether something is left."""
-        self._urgent.flush()
+        if self._urgent.unwritten:
+            self._urgent.flush()
         self._usual.flush()
         return bool(self._usual.unwritten or self._urgent.unwritten)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import marshal
-import struct
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -27,9 +26,10 @@ from cloudq.delivery import (
 
 __all__ = ["FrameError", "Reader", "pack", "pack_execution", "unpack_execution"]
 
-_HEAD = struct.Struct(">4sI")
 _MAGIC = b"cq1\n"
 """Before each length: what a task writes here by mistake is known at once."""
+_LENGTH_SIZE = 4
+_HEAD_SIZE = len(_MAGIC) + _LENGTH_SIZE
 _LONGEST = 512 * 1024 * 1024
 _MARSHAL = 2
 """The version without references: looking for them takes longer than writing a short text twice."""
@@ -44,7 +44,7 @@ class FrameError(ValueError):
 def pack(*words: Any) -> bytes:
     """A frame."""
     data = marshal.dumps(words, _MARSHAL)
-    return _HEAD.pack(_MAGIC, len(data)) + data
+    return _MAGIC + len(data).to_bytes(_LENGTH_SIZE) + data
 
 
 class Reader:
@@ -59,21 +59,27 @@ class Reader:
         Raises:
             FrameError: It is no frame.
         """
-        self._buffer += data
-        at = 0
-        while len(self._buffer) - at >= _HEAD.size:
-            magic, length = _HEAD.unpack_from(self._buffer, at)
-            end = at + _HEAD.size + length
-            if magic != _MAGIC or length > _LONGEST:
-                raise FrameError(f"{bytes(self._buffer[at : at + 40])!r} begins no frame")
-            if len(self._buffer) < end:
+        known: bytes | bytearray = data  # nearly always: whole frames, which needn't be kept
+        if self._buffer:
+            self._buffer += data
+            known = self._buffer
+        at, size = 0, len(known)
+        while size - at >= _HEAD_SIZE:
+            length = int.from_bytes(known[at + len(_MAGIC) : at + _HEAD_SIZE])
+            end = at + _HEAD_SIZE + length
+            if not known.startswith(_MAGIC, at) or length > _LONGEST:
+                raise FrameError(f"{bytes(known[at : at + 40])!r} begins no frame")
+            if size < end:
                 break
-            yield _words(bytes(self._buffer[at + _HEAD.size : end]))
+            yield _words(known[at + _HEAD_SIZE : end])
             at = end
-        del self._buffer[:at]
+        if known is self._buffer:
+            del self._buffer[:at]
+        elif at < size:
+            self._buffer += known[at:]
 
 
-def _words(data: bytes) -> tuple[Any, ...]:
+def _words(data: bytes | bytearray) -> tuple[Any, ...]:
     try:
         words = marshal.loads(data)  # noqa: S302 - our own processes wrote it; see the module's docstring
     except (EOFError, TypeError, ValueError) as error:

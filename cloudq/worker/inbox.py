@@ -20,7 +20,9 @@ __all__ = ["Inbox"]
 
 logger = logging.getLogger(__name__)
 
-_CHUNK = 256 * 1024
+_CHUNK = 64 * 1024
+"""What a read asks for. The C library maps more than twice that anew for each read, and unmaps it: that takes
+longer than to read a job."""
 _MOMENT = 0.05
 """Seconds after which whoever reads waits for a job: it takes one that has come in far less."""
 

@@ -29,6 +29,7 @@ class Preference:
         self._levels = dict(queues)
         self._names = list(queues)
         self._is_strict = is_strict
+        self._is_flat = all(len(levels) == 1 for levels in queues.values())
         self._base = {level: name for name, levels in queues.items() for level in levels}
         self._above = dict.fromkeys(queues, 0)
         """Messages that came from above the lowest level since the lower ones had their share."""
@@ -64,6 +65,8 @@ class Preference:
 
     def brought(self, queues: Iterable[str]) -> None:
         """Count what came: of each message the queue on the broker."""
+        if self._is_flat:
+            return
         for level in queues:
             name = self._base[level]
             if level != self._levels[name][-1]:

@@ -69,7 +69,9 @@ class Reception:
         if failed and len(failed) == len(able or asked):
             raise next(iter(failed.values()))
         self._rest(failed)
-        self._answered([name for name in able if name not in failed], brought)
+        if self._failing:
+            self._answered([name for name in able if name not in failed], brought)
+        self._preference.brought(one.queue for one in brought)
         return brought
 
     def _declare(self, names: Sequence[str]) -> _Failed:
@@ -121,6 +123,8 @@ class Reception:
         return brought
 
     def _rest(self, failed: _Failed) -> None:
+        if not failed:
+            return
         now = self._clock.monotonic()
         for name, error in failed.items():
             self._failing.add(name)
@@ -135,8 +139,7 @@ class Reception:
     def _answered(self, names: Sequence[str], brought: Sequence[Delivery]) -> None:
         for name in names:
             self._rests.answered(name)
-        self._preference.brought(delivery.queue for delivery in brought)
-        for name in self._failing and self._failing & {base_name(one.queue) for one in brought}:
+        for name in self._failing & {base_name(one.queue) for one in brought}:
             self._failing.discard(name)
             logger.info(
                 "queue %r is received from again", name, extra={"action": "queue_back", "queue": name}

@@ -173,9 +173,9 @@ class Supervisor:
             return None
         now = self._clock.monotonic()
         if self._stop_at is None:
-            self._replace_spent()
             self._assign(now)
             self._children.flush()  # before all else: they wait for it
+            self._replace_spent()
         else:
             self._ledger.give_back_ready("the worker stops")
             if now >= self._stop_at and not self._is_abandoned:
@@ -203,10 +203,11 @@ class Supervisor:
             self._children.hire(self._plan.slots)
 
     def _assign(self, now: float) -> None:
+        caps = self._caps
         for child, holdings in self._ledger.assign(now).items():
-            given = [(holding.tag, holding.delivery) for holding in holdings]
             jobs = [
-                (tag, one.queue, one.body, one.receive_count, self._caps[one.queue]) for tag, one in given
+                (holding.tag, (one := holding.delivery).queue, one.body, one.receive_count, caps[one.queue])
+                for holding in holdings
             ]
             self._children.send(child, "run", self._limits.rewrites_on_release, jobs)
 
