@@ -45,6 +45,7 @@ R = TypeVar("R")
 logger = logging.getLogger(__name__)
 
 _REDIS = {"redis": "redis", "rediss": "redis", "redis+unix": "redis"}
+_NO_ROUTE: Mapping[str, Any] = {}
 _RABBITMQ = {"amqp": "rabbitmq", "amqps": "rabbitmq"}
 _BROKERS = {"memory": "memory", "sqlite": "sqlite", "sqs": "sqs", **_REDIS, **_RABBITMQ}
 _BACKENDS = {"memory": "memory", "sqlite": "sqlite", **_REDIS}
@@ -178,11 +179,11 @@ class App:
         """
         task, name, priority = self._tasks[calls.task], calls.queue, calls.priority
         if name is None:
-            routed = self._routed(task)
-            name = task.options.queue or routed.get("queue") or self.conf.settings.task_default_queue
+            settings, options = self.conf.settings, task.options
+            routed = route(task.name, settings.task_routes) if settings.task_routes else _NO_ROUTE
+            name = options.queue or routed.get("queue") or settings.task_default_queue
             if priority is None:
-                own = task.options.priority
-                priority = routed.get("priority") if own is None else own
+                priority = routed.get("priority") if options.priority is None else options.priority
         if not priority:
             return name
         levels = self.queue(name).levels
@@ -224,9 +225,11 @@ class App:
     @property
     def results(self) -> ResultStore | None:
         """Where records are; None where no backend is configured."""
-        backend, expires = self.backend, self.conf.settings.result_expires
+        settings = self.conf.settings
+        backend = None if self._backend is None and not settings.has_results else self.backend
         if backend is None:
             return None
+        expires = settings.result_expires
         if not self._results or (self._results.backend, self._results.expires) != (backend, expires):
             self._results = ResultStore(backend, expires=expires, clock=self.clock)
         return self._results
@@ -252,8 +255,7 @@ class App:
 
     def declare(self, name: str) -> None:
         """Make a queue, all its levels, on the broker unless it is there; asks the broker once a process."""
-        base = base_name(name)
-        if base not in self._declared:
+        if name not in self._declared and (base := base_name(name)) not in self._declared:
             queue = self.queue(base)
             if queue.exchange and not self.broker.limits.exchanges:
                 raise UnsupportedError(

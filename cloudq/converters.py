@@ -92,12 +92,12 @@ def _listed(hint: Any) -> Converter | None:
 
 
 def _exactly(
-    kind: type, *, write: Callable[[Any], Any] = lambda value: value, read: Callable[[Any], Any] | None = None
+    kind: type, *, write: Callable[[Any], Any] | None = None, read: Callable[[Any], Any] | None = None
 ) -> Converter:
     def checked(value: Any) -> Any:
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             raise _mismatch(kind.__name__, value)
-        return write(value)
+        return value if write is None else write(value)
 
     def parsed(value: Any) -> Any:
         if not isinstance(value, str):

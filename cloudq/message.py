@@ -7,6 +7,7 @@ import json
 import os
 import uuid
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -54,10 +55,19 @@ class Message(NamedTuple):
     headers: Mapping[str, str] = _NOTHING
     ref: str | None = None
     """Where the real body lies (claim check)."""
-    sent: float | None = None
-    """When it was sent (seconds since the epoch)."""
+    sent: str | None = None
+    """When it was sent, as RFC 3339 has it; see `sent_at`."""
     topic: str | None = None
     """What it was published to; its copies in the queues that subscribe are messages of their own."""
+
+    @property
+    def sent_at(self) -> float | None:
+        """When it was sent (seconds since the epoch).
+
+        Raises:
+            ValueError: The sender wrote no RFC 3339 time.
+        """
+        return None if self.sent is None else datetime.fromisoformat(self.sent).timestamp()
 
     def received_from(self, queue: str) -> Message:
         """This message as that queue's: a copy of a published one has an id, and so a result, of its own."""

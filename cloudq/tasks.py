@@ -23,7 +23,7 @@ from cloudq.call_options import (
     topic_of,
 )
 from cloudq.clock import Clock
-from cloudq.codec import Writer
+from cloudq.codec import Writer, instant
 from cloudq.errors import ResultError, Retry
 from cloudq.message import Message, copy_id, new_id, new_ids
 from cloudq.request import Request, running
@@ -249,7 +249,7 @@ class Task(Generic[P, R]):
             expires=None if expires is None else instant_of(self.name, "expires", expires, now),
             retry=retry,
             headers=checked_headers(self.name, get("headers")),
-            sent=now,
+            sent=instant(now),
             topic=topic,
         )
         one = text_of(self.name, "task_id", get("task_id")) or new_id(now)
@@ -297,7 +297,7 @@ class Task(Generic[P, R]):
 
     def _plain(self, given: Sequence[tuple[Sequence[Any], Mapping[str, Any]]]) -> Calls:
         now, check = self._sender.clock.now(), self.parameters.write
-        ids, write = new_ids(now, len(given)), Writer(self._like(sent=now)).write
+        ids, write = new_ids(now, len(given)), Writer(self._like(sent=instant(now))).write
         bodies = [write(one, *check(args, kwargs)) for one, (args, kwargs) in zip(ids, given, strict=True)]
         return Calls(self.name, ids, bodies)
 

@@ -161,7 +161,7 @@ def _execute(count: int) -> None:
     def add(left: int, right: int) -> int:
         return left + right
 
-    body, context = encode(Message("1", "add", (1, 2), sent=1_800_000_000.0)), Context("q")
+    body, context = encode(Message("1", "add", (1, 2), sent="2027-01-15T08:00:00.000000Z")), Context("q")
     for _ in range(count):
         execute(app, body, context)
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from cloudq.codec import Writer, decode, encode
+from cloudq.codec import Writer, decode, encode, instant
 from cloudq.errors import DecodeError, EncodeError, UnknownVersionError
 from cloudq.message import Message
 
@@ -37,7 +37,7 @@ messages = st.builds(
     kwargs=objects,
     eta=instants,
     expires=instants,
-    sent=instants,
+    sent=instants.map(lambda at: None if at is None else instant(at)),
     retries=counts,
     generation=counts,
     retry=st.none() | objects.filter(bool),

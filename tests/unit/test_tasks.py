@@ -47,7 +47,7 @@ def test_delay_sends_the_call(app: cloudq.App, add: Task[[int, int], int], clock
     message = only(app)
     assert (message.task, message.args, message.kwargs) == ("add", [1], {"y": 2})
     assert message.id == result.id
-    assert message.sent == clock.now()
+    assert message.sent_at == clock.now()
     assert uuid.UUID(message.id).version == 7
 
 
