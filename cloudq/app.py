@@ -10,6 +10,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, Unpack, cast, overload
 
@@ -403,8 +404,8 @@ class App:
             bodies = [claims.checked(one, body, largest) for one, body in zip(calls.ids, bodies, strict=True)]
         # What a broker can't hold as long as asked comes back early; its eta then sends it round again.
         delay = calls.delay if longest is None else min(calls.delay, longest)
-        group, key = calls.group, calls.deduplication_id
-        return [Outgoing(one, body, delay, group, key) for one, body in zip(calls.ids, bodies, strict=True)]
+        same = map(repeat, (delay, calls.group, calls.deduplication_id))
+        return list(map(Outgoing, calls.ids, bodies, *same))
 
     def _connect_broker(self) -> Broker:
         settings = self.conf.settings

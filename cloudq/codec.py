@@ -11,7 +11,7 @@ import functools
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any, cast
@@ -49,14 +49,13 @@ _NO_CHARACTERS = re.compile("[\ud800-\udfff\ufffe\uffff]")
 Source: SQS API reference, SendMessage; XML 1.0, section 2.2, read 2026-11.
 """
 
-_INSTANTS = ("eta", "expires")
+_BEGIN = f'{{"v":{VERSION},"id":'
 _OPTIONAL = (
     "retries", "generation", "retry", "root", "parent", "group", "chord", "next", "on_error", "trace",
     "headers", "ref", "topic",
 )  # fmt: skip
 
 _optional_of = attrgetter(*_OPTIONAL)
-_instants_of = attrgetter(*_INSTANTS)
 
 _BEHIND_REF = ("next", "on_error")
 """What lies where `ref` says, with the arguments, and is not written beside it."""
@@ -71,71 +70,82 @@ def encode(message: Message) -> bytes:
     Raises:
         EncodeError: An argument is no JSON value; the text names the task.
     """
-    return Writer(message).write(message.id, list(message.args), dict(message.kwargs))
+    call = (message.id, (list(message.args), dict(message.kwargs)))
+    return Writer(message).write([call], message.sent)[0]
 
 
 class Writer:
-    """Writes messages that differ in their ids and arguments alone: what they share is put in words once.
+    """Writes messages that are alike but for their ids, arguments and times: the rest is put in words once.
 
     Args:
-        like: One of them.
+        like: One of them. Where it has a `ref`, arguments are left out: they lie there.
 
     Raises:
         EncodeError: What they share is no JSON.
     """
 
+    __slots__ = ("_like", "_shared")
+
     def __init__(self, like: Message) -> None:
         self._like = like
         try:
-            self._frame = _Frame(like, _JSON)
+            self._shared = _shared(like, _JSON)
         except _UNWRITABLE as error:
             raise self._refusal(error) from error
 
-    def write(self, id: str, args: list[Any], kwargs: dict[str, Any]) -> bytes:
-        """Write one; its arguments are left out where the others say by `ref` where theirs lie.
+    def write(
+        self, calls: Iterable[tuple[str, tuple[list[Any], dict[str, Any]]]], sent: str | None
+    ) -> list[bytes]:
+        """Write some.
+
+        Args:
+            calls: Of each the id, the positional and the named arguments.
+            sent: When they were sent, as the wire has it.
 
         Raises:
             EncodeError: An argument is no JSON value; the text names the task.
         """
-        try:
-            text = self._frame.filled(id, args, kwargs)
-            if not text.isascii() and _NO_CHARACTERS.search(text):
-                text = _Frame(self._like, _ASCII).filled(id, args, kwargs)
-            return text.encode()
-        except _UNWRITABLE as error:
-            raise self._refusal(error) from error
+        bodies: list[bytes] = []
+        for one, given in calls:
+            try:
+                text = self._text(one, given, sent, self._shared, _JSON)
+                if not text.isascii() and _NO_CHARACTERS.search(text):
+                    text = self._text(one, given, sent, _shared(self._like, _ASCII), _ASCII)
+                bodies.append(text.encode())
+            except _UNWRITABLE as error:
+                raise self._refusal(error) from error
+        return bodies
+
+    def _text(
+        self,
+        id: str,
+        given: tuple[list[Any], dict[str, Any]],
+        sent: str | None,
+        shared: tuple[str, str],
+        as_json: _Json,
+    ) -> str:
+        (args, kwargs), (task, rest) = given, shared
+        end = "}" if sent is None else f',"sent":{as_json.quote(sent)}}}'
+        if self._like.ref is not None:
+            return f"{_BEGIN}{as_json.quote(id)}{task}{rest}{end}"
+        named = as_json.write(kwargs) if kwargs else "{}"
+        return f'{_BEGIN}{as_json.quote(id)}{task},"args":{as_json.write(args)},"kwargs":{named}{rest}{end}'
 
     def _refusal(self, error: Exception) -> EncodeError:
         return EncodeError(f"A call of {self._like.task!r} can't travel as JSON: {error}.")
 
 
-class _Frame:
-    """The text that messages share."""
-
-    def __init__(self, like: Message, as_json: _Json) -> None:
-        self._json = as_json
-        self._has_arguments = like.ref is None
-        self._task = f',"task":{as_json.quote(like.task)}'
-        parts: list[str] = []
-        if any(values := _optional_of(like)):
-            behind = () if like.ref is None else _BEHIND_REF
-            given = zip(_OPTIONAL, values, strict=True)
-            parts = [
-                f',"{name}":{as_json.write(value)}' for name, value in given if value and name not in behind
-            ]
-        for name, at in zip(_INSTANTS, _instants_of(like), strict=True):
-            if at is not None:
-                parts.append(f',"{name}":"{instant(at)}"')
-        if like.sent is not None:
-            parts.append(f',"sent":{as_json.quote(like.sent)}')
-        self._rest = "".join(parts) + "}"
-
-    def filled(self, id: str, args: list[Any], kwargs: dict[str, Any]) -> str:
-        as_json, given = self._json, ""
-        if self._has_arguments:
-            named = as_json.write(kwargs) if kwargs else "{}"
-            given = f',"args":{as_json.write(args)},"kwargs":{named}'
-        return f'{{"v":{VERSION},"id":{as_json.quote(id)}{self._task}{given}{self._rest}'
+def _shared(like: Message, as_json: _Json) -> tuple[str, str]:
+    """What stands before and behind the arguments, but for the id and when it was sent."""
+    parts: list[str] = []
+    if any(values := _optional_of(like)):
+        behind = () if like.ref is None else _BEHIND_REF
+        given = zip(_OPTIONAL, values, strict=True)
+        parts = [f',"{name}":{as_json.write(value)}' for name, value in given if value and name not in behind]
+    for name, at in (("eta", like.eta), ("expires", like.expires)):
+        if at is not None:
+            parts.append(f',"{name}":"{instant(at)}"')
+    return f',"task":{as_json.quote(like.task)}', "".join(parts)
 
 
 def decode(data: bytes) -> Message:

@@ -6,8 +6,9 @@ A record is written under a fence: an execution that lost its lease can't overwr
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
@@ -261,16 +262,27 @@ class AsyncResult(Generic[R]):
 
 
 class GroupResult(Generic[R]):
-    """A handle on what becomes of several messages, in the order of their calls."""
+    """A handle on what becomes of several messages, in the order of their calls.
 
-    def __init__(self, results: Iterable[AsyncResult[R]]) -> None:
-        self.results = list(results)
+    Args:
+        ids: The messages' ids.
+        handle: Makes one message's handle.
+    """
+
+    def __init__(self, ids: Sequence[str], handle: Callable[[str], AsyncResult[R]]) -> None:
+        self._ids = ids
+        self._handle = handle
+
+    @functools.cached_property
+    def results(self) -> list[AsyncResult[R]]:
+        """Each message's handle; made when they are asked for, as most who send thousands never ask."""
+        return list(map(self._handle, self._ids))
 
     def __iter__(self) -> Iterator[AsyncResult[R]]:
         return iter(self.results)
 
     def __len__(self) -> int:
-        return len(self.results)
+        return len(self._ids)
 
     def __getitem__(self, index: int) -> AsyncResult[R]:
         return self.results[index]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -185,6 +186,11 @@ class Task(Generic[P, R]):
         """Its result's schema."""
         return Returned(self.function, task=self.name)
 
+    @functools.cached_property
+    def _writer(self) -> Writer:
+        """Writes its calls that say nothing but the arguments."""
+        return Writer(Message(id="", task=self.name))
+
     def delay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
         """Send a call with these arguments.
 
@@ -192,13 +198,13 @@ class Task(Generic[P, R]):
             ArgumentError: An argument doesn't fit the function's signature.
             BrokerError: The broker didn't take it.
         """
-        sent = self._plain([(args, kwargs)])
+        sent = self._plain([(args, kwargs)], 1)
         self._sender.send(sent)
         return self._result(sent.ids[0])
 
     async def adelay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
         """As `delay`, without blocking the event loop; calls that are gathered share requests."""
-        sent = self._plain([(args, kwargs)])
+        sent = self._plain([(args, kwargs)], 1)
         await self._sender.asend(sent)
         return self._result(sent.ids[0])
 
@@ -243,20 +249,19 @@ class Task(Generic[P, R]):
         self.options.policy.override(retry)  # refuses what is no count, before it is sent
         starts = start_of(self.name, get("countdown"), get("eta"), now)
         topic = topic_of(self.name, get("topic"), get("queue"))
-        written, named = self.parameters.write(checked_args(self.name, args), kwargs or {})
+        given = self.parameters.write(checked_args(self.name, args), kwargs or {})
         like = self._like(
             eta=starts if starts is not None and starts > now else None,
             expires=None if expires is None else instant_of(self.name, "expires", expires, now),
             retry=retry,
             headers=checked_headers(self.name, get("headers")),
-            sent=instant(now),
             topic=topic,
         )
         one = text_of(self.name, "task_id", get("task_id")) or new_id(now)
         return Calls(
             task=self.name,
             ids=[one],
-            bodies=[Writer(like).write(one, written, named)],
+            bodies=Writer(like).write([(one, given)], instant(now)),
             queue=text_of(self.name, "queue", get("queue")),
             delay=0.0 if starts is None else max(0.0, starts - now),
             group=text_of(self.name, "group_id", get("group_id")),
@@ -276,15 +281,15 @@ class Task(Generic[P, R]):
             ArgumentError: An item's arguments don't fit the function's signature; nothing was sent.
             BrokerError: The broker didn't take all of them.
         """
-        sent = self._plain([_arguments(index, call) for index, call in enumerate(calls)])
+        sent = self._many(list(calls))
         self._sender.send(sent)
-        return GroupResult(map(self._result, sent.ids))
+        return GroupResult(sent.ids, self._result)
 
     async def adelay_many(self, calls: Iterable[tuple[Any, ...] | Mapping[str, Any]]) -> GroupResult[R]:
         """As `delay_many`, without blocking the event loop."""
-        sent = self._plain([_arguments(index, call) for index, call in enumerate(calls)])
+        sent = self._many(list(calls))
         await self._sender.asend(sent)
-        return GroupResult(map(self._result, sent.ids))
+        return GroupResult(sent.ids, self._result)
 
     def result(self, id: str, *, queue: str | None = None) -> AsyncResult[R]:
         """The handle on a message that was sent before.
@@ -295,11 +300,15 @@ class Task(Generic[P, R]):
         """
         return self._result(id if queue is None else copy_id(id, queue))
 
-    def _plain(self, given: Sequence[tuple[Sequence[Any], Mapping[str, Any]]]) -> Calls:
-        now, check = self._sender.clock.now(), self.parameters.write
-        ids, write = new_ids(now, len(given)), Writer(self._like(sent=instant(now))).write
-        bodies = [write(one, *check(args, kwargs)) for one, (args, kwargs) in zip(ids, given, strict=True)]
-        return Calls(self.name, ids, bodies)
+    def _many(self, calls: Sequence[object]) -> Calls:
+        return self._plain(itertools.starmap(_arguments, enumerate(calls)), len(calls))
+
+    def _plain(self, given: Iterable[tuple[Sequence[Any], Mapping[str, Any]]], count: int) -> Calls:
+        now = self._sender.clock.now()
+        ids = new_ids(now, count)
+        writer = self._writer if running.get() is None else Writer(self._like())
+        checked = itertools.starmap(self.parameters.write, given)
+        return Calls(self.name, ids, writer.write(zip(ids, checked, strict=True), instant(now)))
 
     def _like(self, **fields: Any) -> Message:
         """A message like those that are sent, which have ids and arguments."""

@@ -88,13 +88,12 @@ def test_what_is_written_is_text_that_sqs_takes(message):
     assert XML_CHARACTERS.fullmatch(encode(message).decode())
 
 
-@given(messages, st.lists(messages))
-def test_messages_that_share_the_rest_are_written_as_each_alone(like, others):
-    writer = Writer(like)
+@given(messages, st.lists(messages), st.none() | st.text())
+def test_messages_that_share_the_rest_are_written_as_each_alone(like, others, sent):
+    written = Writer(like).write([(one.id, (list(one.args), dict(one.kwargs))) for one in others], sent)
 
-    for one in others:
-        alone = encode(like._replace(id=one.id, args=one.args, kwargs=one.kwargs))
-        assert writer.write(one.id, list(one.args), dict(one.kwargs)) == alone
+    alike = [like._replace(id=one.id, args=one.args, kwargs=one.kwargs, sent=sent) for one in others]
+    assert written == [encode(one) for one in alike]
 
 
 def test_the_schema_is_one_and_names_every_field():

@@ -280,7 +280,14 @@ class TestAsyncResult:
 
 class TestGroupResult:
     def group(self, store: ResultStore, *ids: str) -> GroupResult[Any]:
-        return GroupResult(handle(store, one) for one in ids)
+        return GroupResult(ids, lambda one: handle(store, one))
+
+    def test_a_message_has_one_handle_however_often_it_is_asked_for(self, store: ResultStore):
+        group = self.group(store, "1", "2")
+
+        assert [one.id for one in group] == ["1", "2"]
+        assert group[1] is group.results[1]
+        assert len(group) == 2
 
     def test_get_gives_all_in_the_order_of_the_calls(self, store: ResultStore):
         store.save({one: record(result=one.upper()) for one in ("c", "a", "b")})

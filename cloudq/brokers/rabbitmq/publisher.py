@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 from cloudq.brokers.rabbitmq.connection import Channel, Connection
 from cloudq.brokers.rabbitmq.frames import (
@@ -38,9 +38,8 @@ _WINDOW = 500
 """Messages of one call that may wait for their confirmations while more are sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Publication:
-    """A message on its way.
+class Publication(NamedTuple):
+    """A message on its way. A tuple, which is made in half of a frozen dataclass's time.
 
     Args:
         id: The message's id.

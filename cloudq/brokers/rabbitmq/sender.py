@@ -79,9 +79,12 @@ class Sender:
         publications: list[Publication] = []
         for message in messages:
             coded = _coded(message, now)
-            if isinstance(coded, bytes):
-                publications.append(Publication(message.id, *way(message), coded, message.body, is_mandatory))
-            answers.append(UNROUTABLE if isinstance(coded, bytes) else coded)
+            if isinstance(coded, NotSent):
+                answers.append(coded)
+                continue
+            exchange, key = way(message)
+            publications.append(Publication(message.id, exchange, key, coded, message.body, is_mandatory))
+            answers.append(UNROUTABLE)
         published = iter(self.publish(publications))
         return [next(published) if answer is UNROUTABLE else answer for answer in answers]
 
