@@ -38,7 +38,7 @@ if TYPE_CHECKING:  # a Lambda function has no use for it
     from cloudq.pauses import Pauses
     from cloudq.sharing import SharedSends
 
-__all__ = ["App", "default_app", "load"]
+__all__ = ["App", "default_app"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -423,31 +423,6 @@ class App:
         return cast("Broker", made)
 
 
-def load(spec: str) -> App:
-    """Import an app.
-
-    Args:
-        spec: `module` (its attribute `app`, its only App, or the default app that its tasks are in) or
-            `module:attribute`.
-
-    Raises:
-        ConfigurationError: The module has no app, or several.
-        Exception: Whatever importing the module raises.
-    """
-    name, _, attribute = spec.partition(":")
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
-    module = importlib.import_module(name)
-    if attribute:
-        if not hasattr(module, attribute):
-            raise ConfigurationError(f"{spec}: {name} has no attribute {attribute!r}.")
-        found = getattr(module, attribute)
-        if not isinstance(found, App):
-            raise ConfigurationError(f"{spec}: {attribute!r} is {found!r}, not a cloudq.App.")
-        return found
-    return _find_app(name, vars(module))
-
-
 _default: App | None = None
 
 
@@ -468,19 +443,6 @@ def _checked(given: object) -> Queue:
             f"declare Queue({base!r}, priorities={priority_of(given.name) + 1})."
         )
     return given
-
-
-def _find_app(name: str, names: Mapping[str, Any]) -> App:
-    if isinstance(names.get("app"), App):
-        return names["app"]
-    apps = {id(value): value for value in names.values() if isinstance(value, App)}
-    if len(apps) == 1:
-        return next(iter(apps.values()))
-    if apps:
-        raise ConfigurationError(f"{name} has {len(apps)} apps: say which, as in {name}:app.")
-    if _default is not None and _default.tasks:
-        return _default
-    raise ConfigurationError(f"{name} has no cloudq.App and no task: make one, `app = cloudq.App({name!r})`.")
 
 
 def _module(function: Callable[..., Any]) -> str:

@@ -8,8 +8,9 @@ import pkgutil
 import traceback
 from pathlib import Path
 
-from cloudq.app import App, load
+from cloudq.app import App
 from cloudq.errors import AppImportError, ConfigurationError
+from cloudq.finding import load
 
 __all__ = ["import_app", "user_traceback"]
 

@@ -6,10 +6,11 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, TypedDict
 
-from cloudq.app import App, load
+from cloudq.app import App
 from cloudq.config import environment
 from cloudq.delivery import Delivery
 from cloudq.errors import ConfigurationError, TaskError
+from cloudq.finding import load
 from cloudq.lambda_handler.batch import Batch
 from cloudq.lambda_handler.event import Reader, queue_prefix
 from cloudq.lambda_handler.remaining import LambdaContext

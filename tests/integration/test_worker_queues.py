@@ -13,7 +13,7 @@ import pytest
 import redis
 
 import cloudq
-from cloudq.app import load
+from cloudq.finding import load
 from tests.cli_runner import Shell
 from tests.integration.brokers import BROKERS, in_this_process
 from tests.integration.worker_process import HERE, Start, WorkerProcess, lines

@@ -21,7 +21,7 @@ print(json.dumps(sorted(set(sys.modules) - before)))
 CORE = {
     "app", "arguments", "attempt", "backends", "backends.base", "brokers", "brokers.base", "call_options",
     "clock",
-    "codec", "config", "converters", "delivery", "errors", "execution", "lambda_handler",
+    "codec", "config", "converters", "delivery", "errors", "execution", "finding", "lambda_handler",
     "lambda_handler.batch", "lambda_handler.delays", "lambda_handler.entry", "lambda_handler.event",
     "lambda_handler.fifo", "lambda_handler.remaining", "message", "options", "processes", "queues",
     "request", "results", "retry", "sending", "settling", "tasks",

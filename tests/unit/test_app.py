@@ -18,13 +18,14 @@ import pytest
 
 import cloudq
 from cloudq import app as app_module
-from cloudq.app import default_app, load
+from cloudq.app import default_app
 from cloudq.backends.memory import MemoryBackend
 from cloudq.brokers.memory import MemoryBroker
 from cloudq.clock import FakeClock
 from cloudq.codec import decode
 from cloudq.delivery import Accepted, NotSent, Outgoing, Sent, Unknown
 from cloudq.errors import ConfigurationError, NotAcceptedError
+from cloudq.finding import load
 
 
 @pytest.fixture

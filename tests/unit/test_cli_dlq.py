@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cloudq.app import load
 from cloudq.delivery import Outgoing
+from cloudq.finding import load
 from cloudq.testing.inline import InlineWorker
 
 APP = """
