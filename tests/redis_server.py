@@ -100,7 +100,8 @@ class RedisServer:
         try:
             with socket.create_connection(("127.0.0.1", self.port), 1) as connection:
                 connection.sendall(b"PING\r\n")
-                return bool(connection.recv(100))
+                said = connection.recv(100)
+                return bool(said) and not said.startswith(b"-LOADING")  # reading its data from disk
         except OSError:
             return False
 

@@ -12,7 +12,10 @@ from typing import Protocol
 from cloudq.delivery import Accepted, Answer, Delivery, Outgoing, Reason, Release
 from cloudq.queues import Queue
 
-__all__ = ["Broker", "Inspector", "Limits", "QueueStats"]
+__all__ = ["DEDUPLICATION", "Broker", "Inspector", "Limits", "QueueStats"]
+
+DEDUPLICATION = 300.0
+"""Seconds for which a FIFO queue drops repeats. Source: SQS Developer Guide, exactly-once, read 2026-11."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,16 +16,13 @@ from heapq import heappop, heappush
 from itertools import count
 from threading import Condition
 
-from cloudq.brokers.base import Limits, QueueStats
+from cloudq.brokers.base import DEDUPLICATION, Limits, QueueStats
 from cloudq.clock import Clock
 from cloudq.delivery import Accepted, Answer, Delivery, Lost, Outgoing, Reason, Release, Sent, Settled
 from cloudq.errors import ConfigurationError, QueueNotFoundError
 from cloudq.queues import FIFO_SUFFIX, Queue, dead_letter_name
 
 __all__ = ["MemoryBroker", "connect"]
-
-DEDUPLICATION = 300.0
-"""Seconds for which a FIFO queue drops repeats. Source: SQS Developer Guide, exactly-once, read 2026-11."""
 
 
 def connect(url: str, *, clock: Clock) -> MemoryBroker:

@@ -84,12 +84,18 @@ def test_what_was_sent_and_leased_is_there_after_a_server_is_killed(start, conne
     assert broker.ack([held]) == [Settled()]
 
 
-def test_a_receive_that_waits_tells_that_its_server_was_killed(start, connect):
-    server = start()
+def waiting_receive(server, connect):
+    """A broker of which one thread waits for a message."""
     broker = connect(server.url)
     broker.declare(QUEUE)
     waiting = in_thread(lambda: receive(broker, wait=PATIENCE))
     until(lambda: server.client.info("clients")["blocked_clients"] == 1, "blocked receive")
+    return broker, waiting
+
+
+def test_a_receive_that_waits_tells_that_its_server_was_killed(start, connect):
+    server = start()
+    _, waiting = waiting_receive(server, connect)
 
     server.kill()
 
@@ -99,10 +105,7 @@ def test_a_receive_that_waits_tells_that_its_server_was_killed(start, connect):
 
 def test_a_receive_that_waits_ends_when_its_broker_is_closed(start, connect):
     server = start()
-    broker = connect(server.url)
-    broker.declare(QUEUE)
-    waiting = in_thread(lambda: receive(broker, wait=PATIENCE))
-    until(lambda: server.client.info("clients")["blocked_clients"] == 1, "blocked receive")
+    broker, waiting = waiting_receive(server, connect)
 
     broker.close()
 
@@ -112,10 +115,7 @@ def test_a_receive_that_waits_ends_when_its_broker_is_closed(start, connect):
 
 def test_a_receive_that_waits_brings_what_is_sent_though_the_server_forgot_its_scripts(start, connect):
     server = start()
-    broker = connect(server.url)
-    broker.declare(QUEUE)
-    waiting = in_thread(lambda: receive(broker, wait=PATIENCE))
-    until(lambda: server.client.info("clients")["blocked_clients"] == 1, "blocked receive")
+    broker, waiting = waiting_receive(server, connect)
 
     server.client.script_flush()
     broker.send("q", [message(1)])

@@ -24,9 +24,15 @@ def die_together(ledger: Ledger, *numbers: int) -> None:
     ledger.join(1, 4)
 
 
-def test_those_that_ran_in_a_process_that_died_are_run_again_one_at_a_time():
+def two_that_died_together() -> Ledger:
+    """Messages 1 and 2; they aren't held any more."""
     ledger = ledger_with(2, slots=4)
     die_together(ledger, 1, 2)
+    return ledger
+
+
+def test_those_that_ran_in_a_process_that_died_are_run_again_one_at_a_time():
+    ledger = two_that_died_together()
 
     again(ledger, 1, 2)
     first = ledger.assign(0.0)
@@ -38,8 +44,7 @@ def test_those_that_ran_in_a_process_that_died_are_run_again_one_at_a_time():
 
 
 def test_others_wait_while_a_suspect_runs_and_go_on_after_it():
-    ledger = ledger_with(2, slots=4)
-    die_together(ledger, 1, 2)
+    ledger = two_that_died_together()
     again(ledger, 1, 9)
 
     first = ledger.assign(0.0)
@@ -50,8 +55,7 @@ def test_others_wait_while_a_suspect_runs_and_go_on_after_it():
 
 
 def test_a_busy_child_is_emptied_for_a_suspect():
-    ledger = ledger_with(2, slots=4)
-    die_together(ledger, 1, 2)
+    ledger = two_that_died_together()
     again(ledger, 8, 9)
     ledger.assign(0.0)
     ledger.admit([delivery(1), delivery(7)], asked_at=0.0)
@@ -74,8 +78,7 @@ def test_one_that_died_alone_is_no_suspect():
 
 
 def test_a_suspect_that_ended_well_is_none_any_more():
-    ledger = ledger_with(2, slots=4)
-    die_together(ledger, 1, 2)
+    ledger = two_that_died_together()
     again(ledger, 1)
     ledger.assign(0.0)
     run(ledger, 3)
@@ -85,8 +88,7 @@ def test_a_suspect_that_ended_well_is_none_any_more():
 
 
 def test_a_child_is_kept_free_no_longer_for_a_suspect_that_lost_its_lease():
-    ledger = ledger_with(2, slots=4)
-    die_together(ledger, 1, 2)
+    ledger = two_that_died_together()
     again(ledger, 9)
     ledger.assign(0.0)
     again(ledger, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from cloudq.brokers.base import DEDUPLICATION
 from cloudq.brokers.redis import scripts, texts
 from cloudq.delivery import Outgoing
 from cloudq.queues import FIFO_SUFFIX
@@ -14,9 +15,6 @@ __all__ = ["MOST_BYTES", "milliseconds", "sending"]
 
 MOST_BYTES = 16 * 1024 * 1024
 """Bytes that a script is given, or answers, at most; one message is always allowed."""
-
-DEDUPLICATION = 300.0
-"""Seconds for which a FIFO queue drops repeats. Source: SQS Developer Guide, exactly-once, read 2026-11."""
 
 
 def sending(

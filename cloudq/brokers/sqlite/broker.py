@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from cloudq.brokers.base import Limits, QueueStats
+from cloudq.brokers.base import DEDUPLICATION, Limits, QueueStats
 from cloudq.brokers.sqlite import rows, sql
 from cloudq.clock import Clock
 from cloudq.delivery import Accepted, Answer, Delivery, Lost, Outgoing, Reason, Release, Sent, Settled
@@ -19,9 +19,6 @@ __all__ = ["SqliteBroker", "connect"]
 
 LARGEST_BODY = 16 * 1024 * 1024
 """Bytes. SQLite has one writer at a time: who writes more keeps everybody waiting."""
-
-DEDUPLICATION = 300.0
-"""Seconds for which a FIFO queue drops repeats. Source: SQS Developer Guide, exactly-once, read 2026-11."""
 
 
 def connect(url: str, *, clock: Clock) -> SqliteBroker:
