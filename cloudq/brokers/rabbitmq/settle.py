@@ -5,9 +5,9 @@ A copy is sent first, and the delivery acked only when the server has it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
 
 from cloudq.brokers.rabbitmq.frames import Properties
 from cloudq.brokers.rabbitmq.holdings import Held
@@ -23,10 +23,8 @@ from cloudq.queues import dead_letter_name
 
 __all__ = ["Settler"]
 
-T = TypeVar("T")
-
-_Begun = tuple[int, Stream, Held]
-"""The place of its answer, and what is being settled."""
+_Begun = Mapping[Stream, Sequence[tuple[int, Held]]]
+"""What is being settled of each stream, with the place of its answer."""
 
 
 class Settler:
@@ -67,45 +65,49 @@ class Settler:
             if release.body is not None:
                 self._sender.check_size(release.delivery.queue, release.body)
         answers, begun = self._begin([release.delivery for release in releases])
-        back = [one for one in begun if self._goes_back(releases[one[0]])]
+        back = _those(begun, lambda index: self._goes_back(releases[index]))
         self._finish(back, answers, Stream.release)
-        changed = [one for one in begun if not self._goes_back(releases[one[0]])]
-        for stream in {one[1] for one in changed if releases[one[0]].delay <= 0}:
+        changed = _those(begun, lambda index: not self._goes_back(releases[index]))
+        for stream in _those(changed, lambda index: releases[index].delay <= 0):
             stream.rest()
-        self._copy(changed, answers, lambda one: self._released(one, releases[one[0]]))
+        self._copy(
+            changed, answers, lambda index, stream, held: self._released(stream, held, releases[index])
+        )
         return answers
 
     def dead_letter(self, dead: Sequence[tuple[Delivery, Reason]]) -> list[Answer]:
         """As `Broker.dead_letter`."""
         answers, begun = self._begin([delivery for delivery, _ in dead])
-        self._copy(begun, answers, lambda one: self._buried(one, dead[one[0]][1]))
+        self._copy(begun, answers, lambda index, stream, held: self._buried(stream, held, dead[index][1]))
         return answers
 
     def return_copies(self, stream: Stream, expired: Sequence[Held]) -> None:
         """Give back, counted, what has outlived its lease: the server doesn't count."""
-        begun: list[_Begun] = [(index, stream, held) for index, held in enumerate(expired)]
-        answers: list[Answer] = [Lost()] * len(begun)
-        self._copy(begun, answers, lambda one: self._released(one, None))
+        answers: list[Answer] = [Lost()] * len(expired)
+        begun = {stream: list(enumerate(expired))}
+        self._copy(begun, answers, lambda _, stream, held: self._released(stream, held, None))
 
-    def _begin(self, deliveries: Sequence[Delivery]) -> tuple[list[Answer], list[_Begun]]:
-        answers: list[Answer] = [Lost()] * len(deliveries)
-        begun: list[_Begun] = []
+    def _begin(self, deliveries: Sequence[Delivery]) -> tuple[list[Answer], _Begun]:
+        named: dict[Stream, list[tuple[int, int]]] = defaultdict(list)
         for index, delivery in enumerate(deliveries):
-            if (found := self._receiver.find(delivery.receipt)) is None:
-                continue
-            stream, tag = found
-            if (held := stream.leave(tag)) is not None:
-                begun.append((index, stream, held))
-        return answers, begun
+            if (found := self._receiver.find(delivery.receipt)) is not None:
+                stream, tag = found
+                named[stream].append((index, tag))
+        begun: dict[Stream, list[tuple[int, Held]]] = {}
+        for stream, mine in named.items():
+            left = stream.leave([tag for _, tag in mine])
+            begun[stream] = [
+                (index, held) for (index, _), held in zip(mine, left, strict=True) if held is not None
+            ]
+        return [Lost()] * len(deliveries), begun
 
     def _finish(
         self,
-        begun: Sequence[_Begun],
+        begun: _Begun,
         answers: list[Answer],
         end: Callable[[Stream, Sequence[int]], None],
     ) -> None:
-        for stream in {id(one): one for _, one, _ in begun}.values():
-            mine = [(index, held) for index, other, held in begun if other is stream]
+        for stream, mine in begun.items():
             try:
                 end(stream, [held.tag for _, held in mine])
                 answer: Answer = Settled()
@@ -116,27 +118,28 @@ class Settler:
 
     def _copy(
         self,
-        begun: Sequence[_Begun],
+        begun: _Begun,
         answers: list[Answer],
-        make: Callable[[_Begun], Publication],
+        make: Callable[[int, Stream, Held], Publication],
     ) -> None:
-        if not begun:
+        each = [(index, stream, held) for stream, mine in begun.items() for index, held in mine]
+        if not each:
             return
         try:
-            publications = [make(one) for one in begun]
+            publications = [make(*one) for one in each]
             accepted = self._sender.publish(publications)
             self._check_routable(publications, accepted)
         except BaseException:
-            for _, stream, held in begun:
+            for _, stream, held in each:
                 stream.stay([held.tag])
             raise
-        sure: list[_Begun] = []
-        for one, answer in zip(begun, accepted, strict=True):
+        sure: dict[Stream, list[tuple[int, Held]]] = defaultdict(list)
+        for (index, stream, held), answer in zip(each, accepted, strict=True):
             if isinstance(answer, Sent):
-                sure.append(one)
+                sure[stream].append((index, held))
             else:
-                one[1].stay([one[2].tag])
-                answers[one[0]] = Unknown(answer.why)
+                stream.stay([held.tag])
+                answers[index] = Unknown(answer.why)
         self._finish(sure, answers, Stream.ack)
 
     @staticmethod
@@ -153,8 +156,7 @@ class Settler:
         """Whether the server can give it back itself: nothing about it changes but the count."""
         return self._is_counting and release.is_counted and release.delay <= 0 and release.body is None
 
-    def _released(self, one: _Begun, release: Release | None) -> Publication:
-        _, stream, held = one
+    def _released(self, stream: Stream, held: Held, release: Release | None) -> Publication:
         properties, count = self._counted(held)
         if release is not None and not release.is_counted:
             count -= 1
@@ -162,8 +164,7 @@ class Settler:
         delay = 0.0 if release is None else release.delay
         return self._sender.publication(stream.queue, copied(properties, count), body, delay)
 
-    def _buried(self, one: _Begun, reason: Reason) -> Publication:
-        _, stream, held = one
+    def _buried(self, stream: Stream, held: Held, reason: Reason) -> Publication:
         properties, count = self._counted(held)
         full = replace(reason, queue=stream.queue, receive_count=count, died_at=self._clock.now())
         target = dead_letter_name(stream.queue)
@@ -173,3 +174,9 @@ class Settler:
     def _counted(held: Held) -> tuple[Properties, int]:
         properties = read(held.content)
         return properties, received_before(properties, is_redelivered=held.content.is_redelivered) + 1
+
+
+def _those(begun: _Begun, is_meant: Callable[[int], bool]) -> _Begun:
+    """Those whose answers' places are meant."""
+    chosen = {stream: [one for one in mine if is_meant(one[0])] for stream, mine in begun.items()}
+    return {stream: mine for stream, mine in chosen.items() if mine}

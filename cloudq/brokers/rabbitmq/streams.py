@@ -49,6 +49,9 @@ _MOST = 65_535
 class Stream:
     """One queue's channel.
 
+    Three locks, of which whoever holds one takes only those behind it: `_adjusting`, for who starts and ends
+    the consumer; `_ordering`, for who settles; the connection's `changed`, for what the reading thread sees.
+
     Args:
         queue: Which.
         connection: On which connection.
@@ -278,10 +281,11 @@ class Stream:
 
     # Settling
 
-    def leave(self, tag: int) -> Held | None:
-        """Begin to settle; None where its lease has ended."""
+    def leave(self, tags: Sequence[int]) -> list[Held | None]:
+        """Begin to settle these; None for each whose lease has ended."""
+        now = self._clock.monotonic()
         with self._connection.changed:
-            return self.holdings.leave(tag, self._clock.monotonic())
+            return [self.holdings.leave(tag, now) for tag in tags]
 
     def extend(self, tag: int, lease: float) -> bool:
         """Let a lease end so many seconds from now; whether there was one."""
