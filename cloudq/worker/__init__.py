@@ -16,7 +16,7 @@
 | `frames` | what supervisor and child say to each other |
 | `progress` | what a child runs, in memory that both see |
 | `post_mortem` | what a run came to whose process is gone: pure |
-| `limits` | which runs have outlived their time limit: pure |
+| `time_limits` | which runs have outlived their time limit: pure |
 | `snapshot` | what the supervisor must know of an app that it doesn't import |
 | `tally` | what a worker does, in numbers, for whoever looks |
 | `start`, `logs` | puts it all together; what is logged |

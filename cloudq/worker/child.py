@@ -125,6 +125,7 @@ class Child:
         """Whether it isn't run any more, which is said."""
         if tag not in self._lost:
             return False
+        self._lost.discard(tag)
         self._say("returned", [tag])
         return True
 

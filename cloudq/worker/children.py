@@ -8,9 +8,9 @@ from typing import Any
 
 from cloudq.worker.connection import Connection
 from cloudq.worker.crew import Crew, Exited
-from cloudq.worker.limits import Limited
 from cloudq.worker.loop import Loop
 from cloudq.worker.progress import Progress
+from cloudq.worker.time_limits import Limited
 
 __all__ = ["Children"]
 

@@ -12,7 +12,7 @@ import mmap
 import os
 import tempfile
 
-from cloudq.worker.limits import Limited
+from cloudq.worker.time_limits import Limited
 
 __all__ = ["Progress", "make_file"]
 

@@ -23,7 +23,6 @@ from cloudq.worker.fetch import Fetcher
 from cloudq.worker.frames import FrameError, unpack_execution
 from cloudq.worker.keeper import Keeper
 from cloudq.worker.ledger import Ledger
-from cloudq.worker.limits import TimeLimits
 from cloudq.worker.loop import Loop
 from cloudq.worker.pausing import PauseWatch
 from cloudq.worker.post_mortem import PostMortem
@@ -31,6 +30,7 @@ from cloudq.worker.preference import Preference
 from cloudq.worker.settle import Settling
 from cloudq.worker.snapshot import Snapshot
 from cloudq.worker.tally import Tally
+from cloudq.worker.time_limits import TimeLimits
 
 __all__ = ["Plan", "Supervisor"]
 

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from cloudq.worker.limits import Limited
 from cloudq.worker.progress import Progress, make_file
+from cloudq.worker.time_limits import Limited
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloudq.worker.limits import Limited, TimeLimits
+from cloudq.worker.time_limits import Limited, TimeLimits
 
 
 def test_a_run_past_its_time_limit_is_named():
