@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from cloudq.worker.connection import Connection
@@ -79,10 +79,10 @@ class Children:
         for number in self._connections:
             self.send_urgent(number, "return")
 
-    def call_back_once(self) -> None:
-        """Have all of them give back what they haven't begun; what they are sent from now on is run."""
-        self.call_back()
-        for number in self._connections:
+    def call_back_once(self, numbers: Iterable[int] | None = None) -> None:
+        """Have them, or all, give back what they haven't begun; what they are sent from now on is run."""
+        for number in self._connections if numbers is None else numbers:
+            self.send_urgent(number, "return")
             self.send(number, "go on")
 
     def kill(self, number: int) -> bool:

@@ -22,7 +22,7 @@ from cloudq.worker.crew import Crew, Exited
 from cloudq.worker.fetch import Fetcher
 from cloudq.worker.frames import FrameError, unpack_execution
 from cloudq.worker.keeper import Keeper
-from cloudq.worker.ledger import Ledger
+from cloudq.worker.ledger import CHILD_PATIENCE, Ledger
 from cloudq.worker.loop import Loop
 from cloudq.worker.pausing import PauseWatch
 from cloudq.worker.post_mortem import PostMortem
@@ -105,6 +105,7 @@ class Supervisor:
         self._retired: set[int] = set()
         self._early_deaths = 0
         self._began_at = clock.monotonic()
+        self._stall_at: float | None = None
         self._stop_at: float | None = None
         self._is_hurried = self._has_ended_some = False
         self._is_abandoned = False
@@ -175,6 +176,7 @@ class Supervisor:
         if self._stop_at is None:
             self._assign(now)
             self._children.flush()  # before all else: they wait for it
+            self._relieve(now)
             self._replace_spent()
         else:
             self._ledger.give_back_ready("the worker stops")
@@ -202,6 +204,14 @@ class Supervisor:
             self._children.send(child, "stop")
             self._children.hire(self._plan.slots)
 
+    def _relieve(self, now: float) -> None:
+        """Let what waits behind slow runs be run elsewhere."""
+        if self._stall_at is not None and now >= self._stall_at:
+            self._children.call_back_once(self._ledger.stalled(now))
+            self._stall_at = None
+        if self._stall_at is None and self._ledger.has_waiting:
+            self._stall_at = now + CHILD_PATIENCE
+
     def _assign(self, now: float) -> None:
         caps = self._caps
         for child, holdings in self._ledger.assign(now).items():
@@ -216,7 +226,7 @@ class Supervisor:
         if len(self._ledger):
             moments.append(self._time_limits.next_at)
         if self._stop_at is None:
-            moments.append(self._pauses.next_at)
+            moments += (self._pauses.next_at, self._stall_at)
             # Past: it waits for room, or for the end of a pause, which come with an event.
             moments.append(at if (at := self._fetcher.next_at) is not None and at > now else None)
         elif not self._is_abandoned:

@@ -117,6 +117,21 @@ def test_a_stop_lets_what_runs_end_and_gives_back_the_rest(app: cloudq.App, star
     assert delivery.receive_count == 1, "to be given back is no receive"
 
 
+@pytest.mark.parametrize("workers", [["-c", "2"], ["-c", "1"]], ids=["another child", "another worker"])
+def test_quick_tasks_do_not_wait_behind_a_slow_one(
+    app: cloudq.App, start: Start, path: Path, workers: list[str]
+):
+    for _ in range(3 - int(workers[1])):
+        start(*workers, "--grace", "0")
+    worker_app.mark.delay_many([(str(path), i) for i in range(400)])  # quick: so many are held ahead
+    wait_until(lambda: len(lines(path)) == 400, "the first ones' end")
+
+    worker_app.start_then_mark.delay(str(path), -1, 60.0)
+    worker_app.mark.delay_many([(str(path), i) for i in range(400)])
+
+    wait_until(lambda: len(lines(path)) == 801, "the end of all but the slow one")
+
+
 def test_a_stop_ends_what_runs_past_the_grace_time(app: cloudq.App, start: Start, path: Path):
     worker = start("-c", "1", "--grace", "0.2")
     worker_app.start_then_mark.delay(str(path), 1, 60.0)

@@ -205,6 +205,11 @@ class LedgerMachine(RuleBasedStateMachine):
             known.has_run -= 1
         self.ledger.hand_back(child, [tag])
 
+    @rule()
+    def look_for_stalls(self) -> None:
+        for child in self.ledger.stalled(self.now):
+            assert child in self.children
+
     # The broker
 
     @rule(

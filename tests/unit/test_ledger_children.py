@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cloudq.delivery import Done, Execution
+from cloudq.delivery import Done, Execution, Requeue, Settled
 from cloudq.worker.ledger import Ledger, State
 from tests.ledgers import LEASE, delivery, ledger_with, run, tags
 
@@ -111,3 +111,80 @@ def test_what_has_begun_is_not_handed_back():
     ledger.hand_back(0, [1])
 
     assert ledger[1].state is State.RUNNING
+
+
+def quick_ledger(count: int, *, children: int = 2) -> Ledger:
+    """Whose runs have been so quick that each child is given many ahead; the first of each is to be slow."""
+    ledger = ledger_with(1, children=children)
+    ledger.assign(0.0)
+    run(ledger, 1, seconds=0.001)
+    ledger.settled(1, Settled(), 0.0)
+    ledger.admit([delivery(number) for number in range(2, 2 + count)], asked_at=0.0)
+    return ledger
+
+
+def test_a_child_in_which_no_run_ends_gives_back_what_waits_there():
+    ledger = quick_ledger(count=12)
+    slow, quick = ledger.assign(0.0).values()
+
+    assert ledger.stalled(0.0) == []
+    run(ledger, quick[0].tag, seconds=0.001)
+
+    assert ledger.stalled(0.1) == [slow[0].child]
+
+
+def test_a_stalled_child_is_given_nothing_ahead_until_a_run_of_it_ends():
+    ledger = quick_ledger(count=40)
+    (slow, held), (quick, others) = ledger.assign(0.0).items()
+    ledger.stalled(0.0)
+    run(ledger, others[0].tag, seconds=0.001)
+    ledger.stalled(0.1)
+    ledger.start(held[0].tag)
+    ledger.hand_back(slow, tags(held))
+
+    assert set(ledger.assign(0.1)) <= {quick}
+
+    ledger.finish(held[0].tag, Execution(outcome=Done(), seconds=0.001))
+
+    assert slow in ledger.assign(0.2)
+
+
+def test_what_waits_in_vain_while_no_run_ends_goes_back_to_its_queue():
+    ledger = quick_ledger(count=60, children=1)
+    ledger.assign(0.0)
+    ready = [one for one in map(ledger.get, range(2, 62)) if one and one.state is State.READY]
+
+    ledger.stalled(0.0)
+    ledger.stalled(0.4)
+    assert ledger.finished_count == 0
+    ledger.stalled(0.5)
+
+    assert all(one.state is State.FINISHED for one in ready)
+    assert {type(one.execution.outcome) for one in ready if one.execution} == {Requeue}
+    assert ledger.room() == 0
+
+
+def test_what_waits_behind_a_run_of_its_own_group_stays():
+    ledger = ledger_with(3, children=1, group="a")
+    ledger.assign(0.0)
+
+    ledger.stalled(0.0)
+    ledger.stalled(60.0)
+
+    assert [ledger[tag].state for tag in (2, 3)] == [State.READY] * 2
+
+
+def test_an_earlier_wait_does_not_count():
+    ledger = quick_ledger(count=60, children=1)
+    ledger.assign(0.0)
+    ledger.stalled(0.0)
+    for tag in range(2, 62):
+        ledger.assign(0.1)
+        run(ledger, tag, seconds=0.001)
+    ledger.stalled(0.2)  # nothing waits any more
+    ledger.admit([delivery(number) for number in range(100, 160)], asked_at=100.0)
+    ledger.assign(100.0)
+
+    ledger.stalled(100.1)
+
+    assert not [one for one in map(ledger.get, range(62, 122)) if one and one.state is State.FINISHED]

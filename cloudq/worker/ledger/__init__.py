@@ -17,5 +17,6 @@ from __future__ import annotations
 
 from cloudq.worker.ledger.holding import Holding, State
 from cloudq.worker.ledger.ledger import Ledger
+from cloudq.worker.ledger.supply import CHILD_PATIENCE
 
-__all__ = ["Holding", "Ledger", "State"]
+__all__ = ["CHILD_PATIENCE", "Holding", "Ledger", "State"]

@@ -76,6 +76,9 @@ class Ledger:
         self._recall = Recall()
         self._supply = Supply(paid_batch)
         self._endings = Endings(paid_batch)
+        self._ended_at: tuple[int, float] | None = (
+            None  # how many runs had ended, and when that was first seen
+        )
         kinds: tuple[type[Outcome], ...] = (Done, RetryLater, Dead, Requeue, Ignored)
         self.settled_counts: dict[type[Outcome], int] = dict.fromkeys(kinds, 0)
         """How many have been settled, by what their runs came to."""
@@ -211,14 +214,35 @@ class Ledger:
             why: For whoever looks.
             queues: Only what came from these; None for any.
         """
-        ready, self._ready = self._ready, deque()
-        for holding in ready:
-            if holding.state is not State.READY:
-                continue
-            if queues is None or holding.delivery.queue in queues:
-                self.finish(holding.tag, Execution(outcome=Requeue(why=why)))
-            else:
-                self._ready.append(holding)
+        self._give_back(why, lambda holding: queues is None or holding.delivery.queue in queues)
+
+    # What waits behind slow runs
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether something may wait behind what runs: ask `stalled` every `CHILD_PATIENCE` seconds."""
+        return self._placement.has_waiting or bool(self._ready)
+
+    def stalled(self, now: float) -> list[int]:
+        """The children that are to give back what they haven't begun, since what runs there takes long.
+
+        What has waited here in vain for a while is released, for other workers to run; but for what only this
+        one can: the next of a group that runs here, and suspects.
+        """
+        count = self._placement.ended_count
+        if not self._ready:
+            self._ended_at = None
+        elif self._ended_at is None or self._ended_at[0] != count:
+            self._ended_at = (count, now)
+        elif now >= self._ended_at[1] + self._supply.patience:
+            self._ended_at = (count, now)
+            if self._give_back("all that runs here takes long", self._is_for_any):
+                self._supply.stall()
+        return self._placement.stalled()
+
+    def _is_for_any(self, holding: Holding) -> bool:
+        is_behind = holding.group is not None and self._groups.is_blocked(holding)
+        return not (is_behind or holding.is_suspect)
 
     # Keeping and settling
 
@@ -305,6 +329,20 @@ class Ledger:
         for holding in reversed(holdings):
             holding.state, holding.child = State.READY, None
             self._ready.appendleft(holding)
+
+    def _give_back(self, why: str, is_meant: Callable[[Holding], bool]) -> bool:
+        """Release those of what no child has that are meant; tells whether there were any."""
+        ready, self._ready = self._ready, deque()
+        has_any = False
+        for holding in ready:
+            if holding.state is not State.READY:
+                continue
+            if is_meant(holding):
+                self.finish(holding.tag, Execution(outcome=Requeue(why=why)))
+                has_any = True
+            else:
+                self._ready.append(holding)
+        return has_any
 
     def _hold(self, delivery: Delivery, until: float) -> Holding:
         group = group_of(delivery) if delivery.group is not None else None

@@ -20,6 +20,17 @@ class _Child:
     held: set[int] = field(default_factory=set[int])
     left: int | None = None
     """How many more messages it may be given before it is replaced; None for any number."""
+    ended: int = 0
+    """How many of its runs have ended."""
+    ended_before: int = -1
+    """The same at the last look; -1 where nothing waited in it."""
+    is_stalled: bool = False
+    """Whether what waited in it was called back, and no run of it has ended since."""
+
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether it has more than it can run at once."""
+        return len(self.held) > self.slots
 
 
 class Placement:
@@ -37,6 +48,10 @@ class Placement:
         """Whether it runs there."""
         self.slots = 0
         """How many messages all of them run at once."""
+        self.ended_count = 0
+        """How many runs have ended."""
+        self.has_waiting = False
+        """Whether something may wait in a child behind what runs there."""
 
     def join(self, child: int, slots: int, most: int | None) -> None:
         """A child is there and runs up to `slots` messages at once, and `most` in all (None: any number)."""
@@ -72,7 +87,7 @@ class Placement:
             self._reserved = None  # whom it was kept free for may be gone
         rooms: Rooms = []
         for number, child in self._children.items():
-            room = window(child.slots) - len(child.held)
+            room = (child.slots if child.is_stalled else window(child.slots)) - len(child.held)
             if child.left is not None:
                 room = min(room, child.left)
             if room > 0 and number != self._reserved:
@@ -87,6 +102,7 @@ class Placement:
             return None
         child = self._children[number]
         child.held.add(holding.tag)
+        self.has_waiting = self.has_waiting or child.is_waited_for
         if child.left is not None:
             child.left -= 1
         holding.child = number
@@ -100,10 +116,32 @@ class Placement:
         if child is None:
             return
         child.held.discard(holding.tag)
+        if is_begun:
+            child.ended += 1
+            child.is_stalled = False
+            self.ended_count += 1
         if holding.is_suspect:
             self._reserved, self._has_suspect = None, False
         if not is_begun and child.left:
             child.left += 1
+
+    def stalled(self) -> list[int]:
+        """The children in which something has waited since the last look, and no run has ended since then.
+
+        They are given nothing more to wait there until one does.
+        """
+        found: list[int] = []
+        self.has_waiting = False
+        for number, child in self._children.items():
+            if not child.is_waited_for:
+                child.ended_before = -1
+                continue
+            self.has_waiting = True
+            if child.ended == child.ended_before:
+                child.is_stalled = True
+                found.append(number)
+            child.ended_before = child.ended
+        return found
 
     def _alone(self) -> int | None:
         if self._has_suspect:

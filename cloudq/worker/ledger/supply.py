@@ -17,6 +17,10 @@ MOST_UNSETTLED = 1000
 """Ended runs that wait for a broker or a backend that doesn't answer, before nothing more is received."""
 MOST_BYTES = 64 * 1024 * 1024
 _SMOOTHING = 0.1
+_STALL = 10
+"""Horizons in which no run ends before it is plain that they take longer than was thought."""
+CHILD_PATIENCE = _STALL * CHILD_HORIZON
+"""Seconds without the end of a run after which a child is called on to give back what waits in it."""
 
 
 class Supply:
@@ -28,12 +32,22 @@ class Supply:
 
     def __init__(self, paid_batch: int | None) -> None:
         self._paid_batch = paid_batch
+        self._horizon = HORIZON if paid_batch is None else PAID_HORIZON
         self._mean: float | None = None
 
     def learn(self, seconds: float) -> None:
         """A run took so long."""
         mean = seconds if self._mean is None else self._mean
         self._mean = mean + _SMOOTHING * (seconds - mean)
+
+    @property
+    def patience(self) -> float:
+        """Seconds without the end of a run after which another worker may run what is held ahead sooner."""
+        return _STALL * self._horizon
+
+    def stall(self) -> None:
+        """No run has ended for `patience`: hold less ahead."""
+        self._mean = max(2 * (self._mean or 0.0), self.patience)
 
     def window(self, slots: int) -> int:
         """How many messages a child with so many slots should have."""
@@ -49,7 +63,7 @@ class Supply:
             size_bytes: What the bodies of all of them take.
         """
         batch = self._paid_batch
-        ahead = self._ahead(slots, HORIZON if batch is None else PAID_HORIZON, MOST_AHEAD)
+        ahead = self._ahead(slots, self._horizon, MOST_AHEAD)
         if size_bytes >= MOST_BYTES or finished >= max(MOST_UNSETTLED, 2 * ahead):
             return 0
         room = slots + ahead - unfinished
