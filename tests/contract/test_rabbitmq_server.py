@@ -11,6 +11,8 @@ import pytest
 import cloudq
 from cloudq.brokers.rabbitmq import connect, delays, sender, topology
 from cloudq.brokers.rabbitmq.connection import Connection
+from cloudq.brokers.rabbitmq.frames import Properties
+from cloudq.brokers.rabbitmq.publisher import NO_EXCHANGE, Publication
 from cloudq.brokers.rabbitmq.urls import parse
 from cloudq.clock import SystemClock
 from cloudq.delivery import Lost, NotSent, Outgoing, Reason, Release, Sent, Settled, Unknown
@@ -395,6 +397,38 @@ def test_the_connections_outlive_idle_hours(caplog):
 
         assert [one.failure for one in connections] == [None, None]
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+@pytest.fixture
+def unconfirmed(other, queue):
+    """What publishes, and a send that waits: its confirmation is passed over."""
+    send(other, queue, b"0")
+    publisher = other._links.get()._publisher
+    publisher._confirmed.on_confirmation = lambda _: None
+    sending = in_thread(lambda: other.send(queue.name, [Outgoing("1", b"1")]))
+    until(lambda: publisher._pending, "message on its way")
+    return publisher, sending
+
+
+def test_who_waits_for_a_confirmation_hears_at_once_of_the_connections_end(unconfirmed):
+    publisher, sending = unconfirmed
+
+    publisher._connection._wire._socket.shutdown(2)
+
+    (answer,) = sending.result(PATIENCE)
+    assert isinstance(answer, Unknown)
+
+
+def test_who_waits_for_a_confirmation_hears_at_once_of_the_channels_end(unconfirmed):
+    publisher, sending = unconfirmed
+
+    answers = publisher.publish(
+        [Publication("2", unique("no exchange"), "", Properties("2", {}).encode(), b"")]
+    )
+
+    (answer,) = sending.result(PATIENCE)
+    assert isinstance(answer, Unknown)
+    assert answers == [NO_EXCHANGE]
 
 
 def test_thousands_of_messages_are_confirmed_in_one_call(broker, queue):

@@ -7,7 +7,7 @@ import os
 from collections import deque
 from collections.abc import Callable
 from itertools import count
-from threading import Condition, Lock, Thread
+from threading import Condition, Lock, RLock, Thread
 from typing import Any
 
 from cloudq.brokers.rabbitmq.frames import (
@@ -53,6 +53,7 @@ class Channel:
         self.on_content: Callable[[Content], None] | None = None
         self.on_confirmation: Callable[[Confirmation], None] | None = None
         self.on_cancel: Callable[[], None] | None = None
+        self.on_end: Callable[[], object] = lambda: None
         self.answers: deque[Any] = deque()
         self._calling = Lock()
         self._is_closed = False
@@ -112,7 +113,8 @@ class Connection:
         self, address: Address, clock: Clock, name: str, tick: Callable[[float], float] | None = None
     ) -> None:
         self.address = address
-        self.changed = Condition()
+        self._lock = RLock()
+        self.changed = Condition(self._lock)
         """Guards what the reading thread changes, and wakes those who wait for it."""
         self.failure: CloudqError | None = None
         """Why it can't be used any more."""
@@ -179,8 +181,24 @@ class Connection:
         except (OSError, ValueError) as error:  # the latter: a selector's, of a socket closed meanwhile
             raise self._fail(self._lost(str(error))) from error
 
-    def wait(self, find: Callable[[], Any], what: str, timeout: float | None = None) -> Any:
+    def condition(self) -> Condition:
+        """A condition under the lock of `changed`, for one who isn't woken by whatever comes for others."""
+        return Condition(self._lock)
+
+    def wait(
+        self,
+        find: Callable[[], Any],
+        what: str,
+        timeout: float | None = None,
+        told: Condition | None = None,
+    ) -> Any:
         """Wait until `find`, called with `changed` held, brings something.
+
+        Args:
+            find: What is waited for; None is nothing.
+            what: What that is, for the error's text.
+            timeout: Seconds; None takes the address's.
+            told: What is notified when it is worth looking; None takes `changed`.
 
         Raises:
             BrokerUnavailableError: The connection was lost, or it took too long.
@@ -196,7 +214,7 @@ class Connection:
                     raise BrokerUnavailableError(
                         f"RabbitMQ at {self.address} gave no sign of {what} in {timeout:g} s{blocked}."
                     )
-                self._clock.wait(self.changed, deadline)
+                self._clock.wait(told or self.changed, deadline)
             return found
 
     def wake(self) -> None:
@@ -301,6 +319,7 @@ class Connection:
                 return
             case "Channel.Close":
                 channel.refusal = RefusedError(method.reply_code, str(method.reply_text), self.address)
+                channel.on_end()
                 self._wire.write(called(channel.number, spec.Channel.CloseOk()))
                 del self._channels[channel.number]
             case "Basic.Cancel":
@@ -318,6 +337,8 @@ class Connection:
         with self.changed:
             if self.failure is None:
                 self.failure = error
+            for channel in self._channels.values():
+                channel.on_end()
             self.changed.notify_all()
         self._wire.wake()
         return error

@@ -7,7 +7,7 @@ import functools
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from threading import Lock
+from threading import Condition, Lock
 from typing import Any, NamedTuple
 
 from cloudq.brokers.rabbitmq.connection import Channel, Connection
@@ -60,19 +60,29 @@ class Publication(NamedTuple):
 
 @dataclass(slots=True)
 class _Batch:
-    """What one call published, and what became of each."""
+    """What one call published, and what became of each.
+
+    Args:
+        publications: What.
+        told: Notified once no more than `enough` are left, or none will be answered any more.
+    """
 
     publications: Sequence[Publication]
-    answers: list[Accepted | None]
+    told: Condition
+    answers: list[Accepted | None] = field(init=False)
     left: int = field(init=False)
+    enough: int = 0
 
     def __post_init__(self) -> None:
         self.left = len(self.publications)
+        self.answers = [None] * self.left
 
     def settle(self, index: int, answer: Accepted) -> None:
         if self.answers[index] is None:
             self.answers[index] = answer
         self.left -= 1
+        if self.left == self.enough:
+            self.told.notify()
 
 
 class Publisher:
@@ -104,17 +114,19 @@ class Publisher:
         if not publications:
             return []
         channel, connection = self._channel()
-        batch = _Batch(publications, [None] * len(publications))
+        batch = _Batch(publications, connection.condition())
         if connection.blocked is not None:
             connection.wait(lambda: connection.blocked is None or None, "room for messages")
         try:
             for start in range(0, len(publications), _WINDOW):
                 self._write(channel, connection, batch, start)
-                end = start + _WINDOW
+                unsent = max(0, len(publications) - start - _WINDOW)
+                batch.enough = unsent + _WINDOW if unsent else 0
                 connection.wait(
-                    lambda end=end: self._may_go_on(channel, batch, end) or None, "a confirmation"
+                    lambda: batch.left <= batch.enough or channel.refusal is not None or None,
+                    "a confirmation",
+                    told=batch.told,
                 )
-            connection.wait(lambda: self._is_over(channel, batch) or None, "a confirmation")
         except (BrokerUnavailableError, RefusedError) as error:
             return self._give_up(batch, error)
         if _REFUSED in batch.answers:
@@ -164,6 +176,7 @@ class Publisher:
                     pending = self._pending
                 channel.on_confirmation = functools.partial(_confirm, pending)
                 channel.on_content = functools.partial(_return, pending)
+                channel.on_end = functools.partial(_end, pending)
             return self._confirmed, connection
 
     def _change(self, channel: Channel, connection: Connection) -> None:
@@ -200,15 +213,6 @@ class Publisher:
             channel.write(data)
 
     @staticmethod
-    def _may_go_on(channel: Channel, batch: _Batch, end: int) -> bool:
-        unsent = max(0, len(batch.publications) - end)
-        return batch.left - unsent <= _WINDOW or channel.refusal is not None
-
-    @staticmethod
-    def _is_over(channel: Channel, batch: _Batch) -> bool:
-        return not batch.left or channel.refusal is not None
-
-    @staticmethod
     def _give_up(batch: _Batch, error: BrokerUnavailableError | RefusedError | None) -> list[Accepted]:
         """The answers; what isn't confirmed may be there all the same, but where there was no way."""
         missing = error.missing_exchange if isinstance(error, RefusedError) else None
@@ -226,6 +230,12 @@ def _confirm(pending: dict[int, tuple[_Batch, int]], told: Confirmation) -> None
         if (found := pending.pop(tag, None)) is not None:
             batch, index = found
             batch.settle(index, answer)
+
+
+def _end(pending: dict[int, tuple[_Batch, int]]) -> None:
+    """No answers come any more."""
+    for batch, _ in pending.values():
+        batch.told.notify()
 
 
 def _return(pending: dict[int, tuple[_Batch, int]], returned: Content) -> None:
