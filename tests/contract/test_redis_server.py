@@ -367,6 +367,20 @@ def test_keys_lie_under_the_prefix_and_the_layouts_version(start, connect):
     }
 
 
+def test_wake_ups_for_nobody_do_not_add_up(start, connect):
+    server = start()
+    broker = connect(server.url)
+    broker.declare(QUEUE)
+    broker.send("q", [message(number) for number in range(3)])
+    deliveries = receive(broker)
+
+    broker.release([Release(one) for one in deliveries])
+
+    assert server.client.llen("cloudq:1:{q}:wake") == 1
+    assert len(receive(broker)) == 3
+    assert server.client.llen("cloudq:1:{q}:wake") == 0
+
+
 def test_a_purge_leaves_no_key_but_the_queues_own(start, connect):
     server = start()
     broker = connect(server.url)
