@@ -85,23 +85,25 @@ class RedisServer:
         self._folder = folder
         self.start(**options)
 
-    def start(self, **options: str) -> None:
+    def start(self, *, awaits_data: bool = True, **options: str) -> None:
+        """Start it, again where it was killed, and wait until it answers; or only until it listens."""
         self._options.update({name.replace("_", "-"): value for name, value in options.items()})
         words = [word for name, value in self._options.items() for word in (f"--{name}", value)]
         with (self._folder / "redis.log").open("ab") as log:
             self._process = subprocess.Popen(["redis-server", *words], stdout=log, stderr=log)
         try:
-            until(self._answers, "answer of redis-server")
+            until(lambda: self._answers(awaits_data=awaits_data), "answer of redis-server")
         except BaseException:
             self.kill()
             raise
 
-    def _answers(self) -> bool:
+    def _answers(self, *, awaits_data: bool) -> bool:
         try:
             with socket.create_connection(("127.0.0.1", self.port), 1) as connection:
                 connection.sendall(b"PING\r\n")
                 said = connection.recv(100)
-                return bool(said) and not said.startswith(b"-LOADING")  # reading its data from disk
+                is_reading = said.startswith(b"-LOADING")
+                return bool(said) and not (is_reading and awaits_data)
         except OSError:
             return False
 

@@ -276,7 +276,7 @@ def test_a_server_that_is_loading_is_told_from_one_that_is_away(start, connect):
         pipeline.execute()
     server.client.save()
     server.kill()
-    server.start(key_load_delay="5000", loading_process_events_interval_bytes="1024")
+    server.start(awaits_data=False, key_load_delay="5000", loading_process_events_interval_bytes="1024")
     broker = connect(server.url)
 
     with pytest.raises(BrokerUnavailableError, match="reading its data from disk"):
