@@ -76,9 +76,8 @@ class Ledger:
         self._recall = Recall()
         self._supply = Supply(paid_batch)
         self._endings = Endings(paid_batch)
-        self._ended_at: tuple[int, float] | None = (
-            None  # how many runs had ended, and when that was first seen
-        )
+        self._ended_at: tuple[int, float] | None = None
+        """How many runs had ended, and when that was first seen, while something waits here."""
         kinds: tuple[type[Outcome], ...] = (Done, RetryLater, Dead, Requeue, Ignored)
         self.settled_counts: dict[type[Outcome], int] = dict.fromkeys(kinds, 0)
         """How many have been settled, by what their runs came to."""
