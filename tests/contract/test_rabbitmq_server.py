@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pika
 import pytest
@@ -302,6 +303,18 @@ def test_sending_connects_again_after_the_connection_was_lost(broker, queue):
     send(broker, queue, b"2")
 
     assert sorted(one.body for one in take(broker, queue, 2)) == [b"1", b"2"]
+
+
+def test_what_one_thread_is_refused_is_not_told_to_another(broker, queue):
+    def ask(number):
+        if number % 2:
+            broker.declare(queue)
+        else:
+            with pytest.raises(QueueNotFoundError):
+                broker._links.get().topology.count("server-missing")
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(ask, range(80)))
 
 
 def test_a_queue_that_is_deleted_ends_a_wait_and_can_be_made_again(broker, channel, queue):

@@ -97,6 +97,7 @@ class Publisher:
 
     def __init__(self, connect: Callable[[], Connection]) -> None:
         self._connect = connect
+        self._calling = Lock()
         self._opening = Lock()
         self._sending = Lock()
         self._connection: Connection | None = None
@@ -140,12 +141,14 @@ class Publisher:
             RefusedError: The server refused it.
             BrokerUnavailableError: It can't be reached, or didn't answer.
         """
-        with self._opening:
-            connection = self._open()
-            if self._calls is None or not self._calls.is_open:
-                self._calls = connection.channel()
-            channel = self._calls
-        return channel.call(method)
+        # Race: a refusal closes the channel, and would be told to whoever is about to make a call there.
+        with self._calling:
+            with self._opening:
+                connection = self._open()
+                if self._calls is None or not self._calls.is_open:
+                    self._calls = connection.channel()
+                channel = self._calls
+            return channel.call(method)
 
     def channel(self) -> Channel:
         """A channel of the caller's own."""
