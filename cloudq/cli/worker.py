@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import os
 import sys
 from typing import TYPE_CHECKING, get_args
 
@@ -103,6 +105,7 @@ def worker(  # noqa: PLR0913 - each is an option
     cloudq worker -A shop.tasks --burst          until the queues are empty
     """
     _refuse_misfits(pool, concurrency, processes, grace)
+    _open_missing_streams()
     is_json = as_json or not sys.stderr.isatty()
     said = {"worker_concurrency": concurrency, "worker_pool": pool}
     program = Program(
@@ -140,6 +143,20 @@ def worker(  # noqa: PLR0913 - each is an option
         work(options, begin, clock, leaving=console.close)
     finally:
         console.close()
+
+
+def _open_missing_streams() -> None:
+    """Stand something in for standard streams that whoever started the worker has closed.
+
+    Otherwise the next socket is given the number of one of them, and what a task prints goes there.
+    """
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+            os.set_inheritable(number, True)
+            setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115 - open to the process's end
 
 
 def _refuse_misfits(pool: str | None, concurrency: int | None, processes: int, grace: float | None) -> None:
@@ -191,4 +208,5 @@ def _announce(started: Started) -> None:
     ]
     if not started.snapshot.policies:
         lines.append("  no tasks: the module that -A names must define them, or import those that do")
-    click.echo("\n".join(lines), err=True)
+    with contextlib.suppress(OSError):  # a log on a full disk keeps no task from running
+        click.echo("\n".join(lines), err=True)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -14,7 +17,7 @@ import cloudq
 from cloudq.delivery import Outgoing
 from cloudq.queues import Queue
 from tests.integration.brokers import is_empty
-from tests.integration.worker_process import Start, lines
+from tests.integration.worker_process import HERE, Start, lines
 from tests.processes import children_of, is_alive
 from tests.waiting import wait_until
 
@@ -170,6 +173,33 @@ def test_a_second_signal_strands_nothing_of_what_is_held(app: cloudq.App, start:
     assert worker.events("worker_hurried")
     assert not worker.events("messages_stranded")
     assert app.broker.stats("default").ready == 200
+
+
+@pytest.mark.parametrize(
+    "streams",
+    [
+        "<&-",
+        ">&-",
+        "2>&-",
+        "<&- >&- 2>&-",
+        pytest.param(
+            ">/dev/full 2>&1", marks=pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
+        ),
+    ],
+)
+def test_a_worker_runs_tasks_wherever_its_output_goes(
+    app: cloudq.App, environment: dict[str, str], path: Path, streams: str
+):
+    worker_app.mark.delay(str(path), 1)
+    command = f"exec {shlex.quote(sys.executable)} -m cloudq worker -A worker_app -c 1 --burst {streams}"
+
+    ended = subprocess.run(
+        ["sh", "-c", command], cwd=HERE, env={**os.environ, **environment}, timeout=60, check=False
+    )
+
+    assert lines(path) == ["1"]
+    assert ended.returncode in (0, 120)  # 120: what was to be flushed at the end couldn't be written
+    assert is_empty(app)
 
 
 def test_a_terminal_that_closes_is_no_hurry_though_it_says_so_twice(
