@@ -229,9 +229,10 @@ class Run:
 
     def _judge(self) -> Verdict:
         stage = self._stage
-        spread = 0
+        spread = expired = 0
         if isinstance(stage, SqsStage):
             spread = BATCH * sum(count for kind, count in stage.hits.items() if kind in SPREADING)
+            expired = BATCH * stage.hits.get("expire_lease", 0)
         return judge(
             expected=self._expected(),
             runs=self._runs(),
@@ -240,6 +241,7 @@ class Run:
             kills=self._kills,
             ordered=stage.is_ordered,
             faults=spread,
+            expired=expired,
         )
 
 

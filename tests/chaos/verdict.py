@@ -37,7 +37,7 @@ class Verdict:
         lost: What never ran to its end.
         repeats: Runs beyond the first of each message, failed attempts apart.
         allowed: How many repeats the kills explain: what was held and what was being settled, by the logs.
-        unordered: Where a group's order was broken; with faults, what runs for the first time alone counts.
+        unordered: Where a group's order was broken.
         kills: How often each kind was killed.
         runs: All runs.
         resent: Messages that the publisher wasn't sure of.
@@ -65,6 +65,7 @@ def judge(
     kills: Sequence[Kill],
     ordered: bool,
     faults: int = 0,
+    expired: int = 0,
 ) -> Verdict:
     """Say what a run came to.
 
@@ -76,6 +77,7 @@ def judge(
         kills: What was killed.
         ordered: Whether the broker keeps the order within groups.
         faults: Messages that a fault may have repeated.
+        expired: Messages whose lease a fault ended before its time.
     """
     ends = Counter[tuple[str, str]]()
     for line in runs:
@@ -90,7 +92,7 @@ def judge(
         lost=[name for name in expected if not ends[name, "D"]],
         repeats=repeats,
         allowed=faults + sum(_allowed(kill, held) for kill in kills),
-        unordered=_unordered(runs, is_held_once=not faults) if ordered else [],
+        unordered=_unordered(runs, expired) if ordered else [],
         kills=dict(Counter(kill.what for kill in kills)),
         runs=len(runs),
         resent=len(doubts),
@@ -133,24 +135,26 @@ def _held(lines: Sequence[str]) -> list[tuple[float, int]]:
     return counts
 
 
-def _unordered(runs: Sequence[str], *, is_held_once: bool) -> list[str]:
+def _unordered(runs: Sequence[str], expired: int) -> list[str]:
     """Where a message ran to its end after one that stood behind it in its group had begun to.
 
     A fault that ends a lease before its time leaves a group to two workers. The first can't know: SQS
-    takes its deletion of what the second has deleted. So what it runs is behind, and a repeat.
+    takes its deletion of what the second has deleted. So that many may be run once more, behind the second.
     """
     furthest: defaultdict[str, int] = defaultdict(lambda: -1)
     ended: set[str] = set()
     broken: list[str] = []
+    again: list[str] = []
     for line in runs:
         kind, number, end, *_ = line.split()
-        if kind != "in_line" or end != "D" or (number in ended and not is_held_once):
+        if kind != "in_line" or end != "D":
             continue
-        ended.add(number)
         group, _, place = number.partition("/")
         if int(place) < furthest[group]:
-            broken.append(f"{number} after {group}/{furthest[group]}")
+            late = again if number in ended else broken
+            late.append(f"{number} after {group}/{furthest[group]}")
         elif int(place) > furthest[group] + 1:
             broken.append(f"{number} before {group}/{furthest[group] + 1}")
+        ended.add(number)
         furthest[group] = max(furthest[group], int(place))
-    return broken
+    return broken if len(again) <= expired else broken + again
